@@ -1,0 +1,1 @@
+"""What the services agree on, arranged by the outside party each promise is made to."""

@@ -1,0 +1,1 @@
+"""Promises over HTTP: the error envelope and the request id."""

@@ -1,0 +1,32 @@
+"""The request id: taken from the caller when it is harmless, else made; sent back always."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+from structlog.contextvars import bound_contextvars
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
+HEADER: Final = "X-Request-ID"
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+"""Where handlers find the id of the request they serve."""
+
+# What a log line, a header and a URL can carry unescaped; long enough for a UUID or a trace id.
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+@web.middleware
+async def identify_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, in the logs and in the answer's `X-Request-ID`."""
+    offered = request.headers.get(HEADER, "")
+    request_id = offered if _HARMLESS.fullmatch(offered) else uuid.uuid4().hex
+    request[REQUEST_ID] = request_id
+    with bound_contextvars(request_id=request_id):
+        response = await handler(request)
+    response.headers[HEADER] = request_id
+    return response

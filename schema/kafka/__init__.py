@@ -1,0 +1,1 @@
+"""Promises on Kafka: topics, record headers, Clerk's events."""

@@ -1,0 +1,172 @@
+"""Clerk's webhook events, read leniently: only what is used is required.
+
+Clerk's own OpenAPI document contradicts itself in half of its examples and fields come and go
+every month, so unknown fields pass and most known ones may be missing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+_SECONDS_BELOW: Final = 10**11
+"""Clerk's times are milliseconds; some of its examples show seconds. 10^11 s is the year 5138."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+MAX_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999, the last that Python and PostgreSQL both can hold."""
+
+
+class MalformedEventError(Exception):
+    """This event is bad: it cannot be read now or later. Never retry it, set it aside.
+
+    `field` is a JSON path such as `$.data.updated_at`; `reason` says what is wrong with it and
+    holds none of the payload.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """A user or organization named inside `data`."""
+
+    user_id: str | None = None
+    organization_id: str | None = None
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """The ids in `data` that say whom an event is about; `""` means missing."""
+
+    id: str | None = None
+    user_id: str | None = None
+    organization_id: str | None = None
+    public_user_data: Reference | None = None
+    payer: Reference | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What surrounds the `data` of every event."""
+
+    type: str
+    data: msgspec.Raw
+    timestamp: int | None = None
+    """Milliseconds, at times seconds: see `read_ms`."""
+    instance_id: str | None = None
+
+
+class EmailAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a user's addresses."""
+
+    id: str
+    email_address: str
+    verification: Verification | None = None
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether an address was proven to be the user's."""
+
+    status: str | None = None
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of user.created and user.updated, as far as we keep it. Times in milliseconds."""
+
+    id: str
+    updated_at: int
+    created_at: int | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    username: str | None = None
+    image_url: str | None = None
+    external_id: str | None = None
+    primary_email_address_id: str | None = None
+    email_addresses: list[EmailAddress] = []
+    public_metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    banned: bool = False
+    locked: bool = False
+    deprovisioned: bool = False
+    last_sign_in_at: int | None = None
+    last_active_at: int | None = None
+
+
+class DeletedUser(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of user.deleted: no time, no name, only the id."""
+
+    id: str
+
+
+DataT = TypeVar("DataT")
+
+_ENVELOPE: Final = msgspec.json.Decoder(Envelope)
+_SUBJECT: Final = msgspec.json.Decoder(Subject)
+USER: Final = msgspec.json.Decoder(User)
+DELETED_USER: Final = msgspec.json.Decoder(DeletedUser)
+
+
+def _decode(decoder: msgspec.json.Decoder[DataT], text: bytes | msgspec.Raw, at: str) -> DataT:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        # msgspec ends its message with " - at `$.path`"; what stands before holds types only.
+        reason, _, path = str(error).partition(" - at `$")
+        raise MalformedEventError(at + path.rstrip("`"), reason) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise MalformedEventError(at, "not readable as JSON") from None
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """Read what surrounds the data. Raises MalformedEventError, nothing else."""
+    envelope = _decode(_ENVELOPE, body, "$")
+    if not envelope.type:
+        raise MalformedEventError("$.type", "empty")
+    return envelope
+
+
+def read_subject(envelope: Envelope) -> Subject:
+    """Read whom the event is about. Raises MalformedEventError, nothing else."""
+    return _decode(_SUBJECT, envelope.data, "$.data")
+
+
+def read_data(envelope: Envelope, decoder: msgspec.json.Decoder[DataT]) -> DataT:
+    """Read the event's data as `decoder` has it. Raises MalformedEventError, nothing else."""
+    return _decode(decoder, envelope.data, "$.data")
+
+
+def read_json(text: msgspec.Raw, at: str) -> Any:
+    """Read any JSON value. Raises MalformedEventError, nothing else."""
+    return _decode(_ANY, text, at)
+
+
+_ANY: Final = msgspec.json.Decoder()
+
+
+def read_ms(value: int, field: str) -> int:
+    """Return `value` in milliseconds since 1970, whichever of its two units Clerk used.
+
+    Raises MalformedEventError naming `field` when no calendar holds it.
+    """
+    ms = value * 1000 if 0 <= value < _SECONDS_BELOW else value
+    if not 0 <= ms <= MAX_MS:
+        raise MalformedEventError(field, "not a time between 1970 and 9999")
+    return ms
+
+
+def time_from_ms(ms: int) -> datetime:
+    """Return the UTC time of `ms` milliseconds, exactly; `ms` as `read_ms` returns it."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def occurred_at(envelope: Envelope) -> datetime | None:
+    """Return when the event happened, None where it does not say.
+
+    Raises MalformedEventError when its timestamp is beyond all calendars.
+    """
+    if envelope.timestamp is None:
+        return None
+    return time_from_ms(read_ms(envelope.timestamp, "$.timestamp"))

@@ -1,0 +1,27 @@
+"""From settings to a connection: the arguments that every aiokafka client takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.helpers import create_ssl_context
+
+if TYPE_CHECKING:
+    from schema.ops.settings import KafkaSettings
+
+
+def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
+    """Return the keyword arguments that say where Kafka is and how to be trusted by it."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        arguments["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+    if settings.kafka_sasl_password and settings.kafka_security_protocol.startswith("SASL_"):
+        arguments |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
+        }
+    return arguments

@@ -1,0 +1,129 @@
+"""What travels beside a payload: CloudEvents 1.0 in Kafka's binary mode, and our own few.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+Written and read here, side by side, so that the two cannot drift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+RawHeaders = list[tuple[str, bytes]]
+"""Record headers as aiokafka takes them."""
+
+MAX_MESSAGE_BYTES: Final = 512
+"""No error message in a header is longer; headers must never make a record too large."""
+
+SOURCE: Final = "clerkwork/ingest"
+"""`ce_source` where Clerk does not name its instance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventHeaders:
+    """What every inbound record says about itself."""
+
+    event_id: str
+    """`ce_id`: the svix-id, the same for every delivery of one event."""
+    event_type: str
+    source: str
+    occurred_at: datetime | None
+    subject: str | None
+    """The clerk user id, where the event belongs to a user."""
+    request_id: str
+    redacted: bool = False
+    """Whether one-time codes were taken out, so that the value is not Clerk's byte for byte."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a record was set aside; free of payload and of personal data."""
+
+    error_class: str
+    """One of the taxonomy's classes, such as `poison.decode`."""
+    error_code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a record was first read, and when it first failed."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    group: str
+    first_failed_at: datetime
+
+
+def _time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_event_headers(headers: EventHeaders) -> RawHeaders:
+    """Return the record headers of an inbound event."""
+    pairs = {
+        "ce_specversion": "1.0",
+        "ce_id": headers.event_id,
+        "ce_type": headers.event_type,
+        "ce_source": headers.source,
+        "ce_time": _time(headers.occurred_at) if headers.occurred_at else None,
+        "ce_subject": headers.subject,
+        "content-type": "application/json",
+        "x-request-id": headers.request_id,
+        "x-redacted": "true" if headers.redacted else None,
+    }
+    return [(name, value.encode()) for name, value in pairs.items() if value]
+
+
+def write_failure_headers(failure: Failure, origin: Origin | None = None) -> RawHeaders:
+    """Return the headers that a dead letter adds to the record's own.
+
+    The `__connect.errors.*` strings are Kafka Connect's, which generic tools already show.
+    """
+    message = failure.message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
+    pairs = {
+        "x-error-class": failure.error_class,
+        "x-error-code": failure.error_code,
+        "x-error-message": message,
+        "__connect.errors.exception.class.name": failure.error_class,
+        "__connect.errors.exception.message": message,
+    }
+    if origin:
+        pairs |= {
+            "x-original-topic": origin.topic,
+            "x-original-partition": str(origin.partition),
+            "x-original-offset": str(origin.offset),
+            "x-original-timestamp": str(origin.timestamp_ms),
+            "x-consumer-group": origin.group,
+            "x-first-failed-at": _time(origin.first_failed_at),
+            "__connect.errors.topic": origin.topic,
+            "__connect.errors.partition": str(origin.partition),
+            "__connect.errors.offset": str(origin.offset),
+        }
+    return [(name, value.encode()) for name, value in pairs.items()]
+
+
+def read_headers(raw: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
+    """Return the headers that are text; null and non-UTF-8 values are left out. Never raises.
+
+    The last of several headers with one name wins, as in Kafka's own `lastHeader`.
+    """
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        try:
+            headers[name] = (value or b"").decode()
+        except UnicodeDecodeError:
+            continue
+    return headers
+
+
+def without(raw: Sequence[tuple[str, bytes | None]], replaced: RawHeaders) -> RawHeaders:
+    """Return `raw` less the names in `replaced`, so that headers never grow."""
+    names = {name for name, _ in replaced}
+    return [(name, value or b"") for name, value in raw if name not in names]

@@ -1,0 +1,123 @@
+"""Every topic, declared once: name, partitions, retention, what its key and value are.
+
+`clerkwork topics apply` brings a cluster to this state; `topics diff` shows what differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP: Final = "clerkwork.projector"
+"""The consumer group of the workers that apply events to PostgreSQL."""
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """A topic and what its readers may rely on."""
+
+    name: str
+    partitions: int
+    key: str
+    """What the record key is, in words."""
+    value: str
+    """What the record value is, in words."""
+    retention_days: int | None
+    """None: compacted, the latest record of every key is kept for ever."""
+
+    @property
+    def config(self) -> Mapping[str, str]:
+        """The topic-level configuration, as Kafka names it."""
+        if self.retention_days is None:
+            return {"cleanup.policy": "compact"}
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_days * _DAY_MS),
+        }
+
+
+USER_EVENTS: Final = Topic(
+    name="clerk.user-events",
+    partitions=12,
+    key="clerk user id",
+    value="the verified body, byte for byte",
+    retention_days=14,
+)
+ORG_EVENTS: Final = Topic(
+    name="clerk.org-events",
+    partitions=6,
+    key="clerk organization id, else data.id",
+    value="the verified body, byte for byte",
+    retention_days=14,
+)
+USER_COMMANDS: Final = Topic(
+    name="app.user-commands",
+    partitions=12,
+    key="clerk user id",
+    value="command, JSON",
+    retention_days=14,
+)
+UNREADABLE: Final = Topic(
+    name="clerk.unreadable.dlq",
+    partitions=3,
+    key="svix-id",
+    value="a verified body that could not be read, byte for byte",
+    retention_days=90,
+)
+USER_CHANGES: Final = Topic(
+    name="user.changes",
+    partitions=12,
+    key="clerk user id",
+    value="the user's current state, JSON; null after erasure",
+    retention_days=None,
+)
+POST_CHANGES: Final = Topic(
+    name="post.changes",
+    partitions=12,
+    key="post id",
+    value="the post's current state, JSON; null after erasure",
+    retention_days=None,
+)
+
+SOURCES: Final = (USER_EVENTS, ORG_EVENTS, USER_COMMANDS)
+"""The topics that workers consume; each has its retry topics and its dead-letter topic."""
+
+RETRY_DELAYS: Final = ("10s", "1m", "10m")
+
+
+def retry_topic(source: Topic, delay: str) -> Topic:
+    """Return the topic in which records of `source` wait for `delay`."""
+    return Topic(
+        name=f"{source.name}.retry.{delay}",
+        partitions=3,
+        key=source.key,
+        value=source.value,
+        retention_days=14,
+    )
+
+
+def dead_letter_topic(source: Topic) -> Topic:
+    """Return the topic that keeps what `source` held and nobody could apply."""
+    return Topic(
+        name=f"{source.name}.dlq",
+        partitions=3,
+        key=source.key,
+        value=source.value,
+        retention_days=90,
+    )
+
+
+TOPICS: Final = (
+    *SOURCES,
+    *(retry_topic(source, delay) for source in SOURCES for delay in RETRY_DELAYS),
+    *(dead_letter_topic(source) for source in SOURCES),
+    UNREADABLE,
+    USER_CHANGES,
+    POST_CHANGES,
+)
+"""Every topic there must be."""

@@ -1,0 +1,1 @@
+"""Promises to the operator: settings, log lines, metrics, probes."""

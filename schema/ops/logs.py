@@ -1,0 +1,77 @@
+"""Log lines: level, message, timestamp, context, error, on standard error.
+
+Our lines and the libraries' go through one formatter. Identifiers, never objects; no personal
+data, no tokens, no secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+    from schema.ops.settings import ProcessSettings
+
+CONTEXT: Final = {
+    "request_id": "requestId",
+    "user_id": "userId",
+    "organization_id": "organizationId",
+    "route": "route",
+    "event_id": "eventId",
+    "topic": "topic",
+    "partition": "partition",
+    "offset": "offset",
+}
+"""Our keyword -> the name under `context` in the written line."""
+
+# One line per message or per connection attempt is noise at the libraries' own levels.
+_QUIET: Final = ("aiokafka", "faststream", "aiohttp.access", "alembic", "asyncio")
+
+
+def _nest_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Gather the identifiers under `context` and call the event's name `message`."""
+    context = {name: event.pop(key) for key, name in CONTEXT.items() if key in event}
+    if context:
+        event["context"] = context
+    if "exception" in event:
+        event["error"] = event.pop("exception")
+    event["message"] = event.pop("event")
+    return event
+
+
+def configure_logs(settings: ProcessSettings) -> None:
+    """Send every log line of this process to standard error, as `settings` ask."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        ending: list[Processor] = [
+            structlog.processors.format_exc_info,
+            _nest_context,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        ending = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,142 @@
+"""The metric catalogue: every metric, its labels and its meaning, declared once.
+
+Names follow Prometheus' rules (base units, counters end in `_total`); label sets are closed, so
+the first scrape already shows every series at 0. https://prometheus.io/docs/practices/naming/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ANSWERS: Final = (
+    "accepted",
+    "quarantined",
+    "missing_header",
+    "malformed_signature",
+    "invalid_payload",
+    "invalid_signature",
+    "stale_timestamp",
+    "payload_too_large",
+    "unsupported_media_type",
+    "rate_limited",
+    "broker_unavailable",
+)
+"""How a webhook can be answered."""
+
+OUTCOMES: Final = ("applied", "stale", "ignored", "dead")
+"""What can become of an event."""
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+
+
+def new_registry() -> CollectorRegistry:
+    """Return a registry that already knows the process: memory, CPU, open files, version."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry
+
+
+def _start_at_zero(metric: Counter, values: Iterable[str]) -> Counter:
+    for value in values:
+        metric.labels(value)
+    return metric
+
+
+class IngestMetrics:
+    """What ingest counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.webhooks = _start_at_zero(
+            Counter(
+                "clerkwork_webhooks_total",
+                "Webhooks by how they were answered.",
+                ["answer"],
+                registry=registry,
+            ),
+            ANSWERS,
+        )
+        self.publish_seconds = Histogram(
+            "clerkwork_publish_seconds",
+            "From handing a record to the producer until the broker acknowledged it.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.breaker_open = Gauge(
+            "clerkwork_publish_breaker_open",
+            "1 while publishing is refused because the broker did not acknowledge.",
+            registry=registry,
+        )
+
+
+class WorkerMetrics:
+    """What a worker counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events = _start_at_zero(
+            Counter(
+                "clerkwork_events_total",
+                "Events by what became of them, deliveries counted each.",
+                ["outcome"],
+                registry=registry,
+            ),
+            OUTCOMES,
+        )
+        self.batch_events = Histogram(
+            "clerkwork_batch_events",
+            "Events in a batch.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+            registry=registry,
+        )
+        self.apply_seconds = Histogram(
+            "clerkwork_apply_seconds",
+            "From the start of a batch's transaction to its commit.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.freshness_seconds = Histogram(
+            "clerkwork_freshness_seconds",
+            "From ingest's acceptance of an event to the commit of its rows.",
+            buckets=(*_SECONDS, 60.0, 300.0, 1800.0),
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "clerkwork_worker_waiting",
+            "1 while a batch waits in place for PostgreSQL or Kafka.",
+            registry=registry,
+        )
+        self.waits = Counter(
+            "clerkwork_worker_waits_total",
+            "Attempts on a batch that ended in `not now`.",
+            registry=registry,
+        )
+        self.bugs = Counter(
+            "clerkwork_worker_bugs_total",
+            "Attempts on a batch that ended in an error nobody foresaw.",
+            registry=registry,
+        )
+        self.committed = Counter(
+            "clerkwork_offset_commits_total",
+            "Commits of consumer offsets that the broker confirmed.",
+            registry=registry,
+        )
+
+
+class ApiMetrics:
+    """What the API counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Histogram(
+            "clerkwork_http_request_seconds",
+            "Requests by route and status class.",
+            ["route", "status"],
+            buckets=_SECONDS,
+            registry=registry,
+        )

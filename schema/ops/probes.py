@@ -1,0 +1,70 @@
+"""Probes: `/livez`, `/readyz` and `/metrics` on every process.
+
+Liveness says that a restart would not help; readiness says that traffic is welcome, and names
+each check that says otherwise. Kubernetes' API health endpoints give the two names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+CHECK_TIMEOUT_S: Final = 2.0
+"""A check that takes longer has failed: the prober must get an answer."""
+
+Check = Callable[[], Awaitable[None]]
+"""Returns when all is well, raises `CheckFailedError` when it is not."""
+
+
+class CheckFailedError(Exception):
+    """A probe's check did not pass; the message says why, in words for the operator."""
+
+
+async def _run(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check()
+    except CheckFailedError as error:
+        return str(error)
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT_S:g} s"
+    return "ok"
+
+
+def _answer(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_request: web.Request) -> web.Response:
+        results = dict(zip(checks, await asyncio.gather(*map(_run, checks.values())), strict=True))
+        healthy = all(result == "ok" for result in results.values())
+        return web.json_response(
+            {"status": "ok" if healthy else "unavailable", "checks": results},
+            status=200 if healthy else 503,
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return answer
+
+
+def add_probes(
+    app: web.Application,
+    *,
+    registry: CollectorRegistry,
+    live: Mapping[str, Check],
+    ready: Mapping[str, Check],
+) -> None:
+    """Serve the three probe routes from `app`."""
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    app.router.add_get("/livez", _answer(live))
+    app.router.add_get("/readyz", _answer(ready))
+    app.router.add_get("/metrics", metrics)

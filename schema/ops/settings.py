@@ -1,0 +1,111 @@
+"""Settings: one frozen class per process, read once from the environment.
+
+A bad value stops the start with every problem named at once; values are never repeated in the
+message, because one of them may be a secret in the wrong variable.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    Field,
+    PostgresDsn,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def split_commas(value: object) -> object:
+    """Split a comma-separated string into its non-empty parts; pass anything else through."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class ProcessSettings(BaseSettings):
+    """What every process reads."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    log_format: Literal["console", "json"] = Field(
+        "console", description="`console` for people, `json` for log collectors"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="lowest level that is written"
+    )
+
+
+class KafkaSettings(ProcessSettings):
+    """How to reach Kafka."""
+
+    kafka_bootstrap_servers: str = Field(description="`host:port`, comma-separated")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how connections to Kafka are secured"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="used with `SASL_*` protocols"
+    )
+    kafka_sasl_username: str | None = Field(None, description="used with `SASL_*` protocols")
+    kafka_sasl_password: SecretStr | None = Field(None, description="used with `SASL_*` protocols")
+    kafka_ssl_cafile: str | None = Field(
+        None, description="PEM file of the broker's authority; the system's when unset"
+    )
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _check_addresses(cls, value: str) -> str:
+        for address in value.split(","):
+            host, _, port = address.strip().rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError("each address must be host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _check_sasl(self) -> KafkaSettings:
+        if self.kafka_security_protocol.startswith("SASL_") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError(
+                "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are needed with a SASL protocol"
+            )
+        return self
+
+
+class DatabaseSettings(ProcessSettings):
+    """How to reach PostgreSQL."""
+
+    database_url: Annotated[SecretStr, NoDecode] = Field(
+        description="`postgresql://user:password@host:port/database`"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_url(cls, value: SecretStr) -> SecretStr:
+        try:
+            PostgresDsn(value.get_secret_value())
+        except ValidationError:
+            raise ValueError("must be a postgresql:// URL") from None
+        return value
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def read_settings(settings: type[SettingsT]) -> SettingsT:
+    """Read `settings` from the environment.
+
+    Raises SystemExit (code 2) with one line per problem: variable, reason, never the value.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, each['loc'])).upper() or 'settings'}: {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        message = f"The environment does not hold valid {settings.__name__}:\n{problems}"
+    raise SystemExit(message)

@@ -1,0 +1,1 @@
+"""Promises in PostgreSQL: tables, derived keys, migrations, named statements."""

@@ -1,0 +1,37 @@
+"""A pool of connections to PostgreSQL, bounded in size and in every wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from schema.ops.settings import DatabaseSettings
+
+COMMAND_TIMEOUT_S: Final = 15.0
+"""No statement is waited for longer; the connection is then given up."""
+
+
+def build_pool(
+    settings: DatabaseSettings, *, name: str, min_size: int, max_size: int
+) -> asyncpg.Pool[asyncpg.Record]:
+    """Return a pool that is not open yet: `async with pool` or `await pool` opens it.
+
+    `name` shows in pg_stat_activity. Session settings keep a stopped or hung client from holding
+    locks: https://www.postgresql.org/docs/18/runtime-config-client.html
+    """
+    return asyncpg.create_pool(
+        settings.database_url.get_secret_value(),
+        min_size=min_size,
+        max_size=max_size,
+        max_inactive_connection_lifetime=30.0,
+        timeout=5.0,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings={
+            "application_name": name,
+            "idle_in_transaction_session_timeout": "10s",
+            "lock_timeout": "10s",
+            "statement_timeout": "15s",
+        },
+    )
