@@ -20,6 +20,10 @@ MAX_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the last that Python and PostgreSQL both can hold."""
 
 
+MAX_TYPE_LENGTH: Final = 128
+"""Types go into headers and the ledger."""
+
+
 class MalformedEventError(Exception):
     """This event is bad: it cannot be read now or later. Never retry it, set it aside.
 
@@ -123,8 +127,8 @@ def _decode(decoder: msgspec.json.Decoder[DataT], text: bytes | msgspec.Raw, at:
 def read_envelope(body: bytes) -> Envelope:
     """Read what surrounds the data. Raises MalformedEventError, nothing else."""
     envelope = _decode(_ENVELOPE, body, "$")
-    if not envelope.type:
-        raise MalformedEventError("$.type", "empty")
+    if not 0 < len(envelope.type) <= MAX_TYPE_LENGTH:
+        raise MalformedEventError("$.type", f"not 1 to {MAX_TYPE_LENGTH} characters")
     return envelope
 
 

@@ -26,6 +26,7 @@ ANSWERS: Final = (
     "payload_too_large",
     "unsupported_media_type",
     "rate_limited",
+    "request_timeout",
     "broker_unavailable",
 )
 """How a webhook can be answered."""

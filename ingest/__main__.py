@@ -1,0 +1,30 @@
+"""`python -m ingest`: settings, logs, serve until SIGTERM, drain."""
+
+from __future__ import annotations
+
+import uvloop
+from aiohttp import web
+
+from ingest.app import build_app
+from ingest.settings import IngestSettings
+from schema.ops.logs import configure_logs
+from schema.ops.settings import read_settings
+
+
+def main() -> None:
+    """Serve webhooks until told to stop; requests under way get 20 s to finish."""
+    settings = read_settings(IngestSettings)
+    configure_logs(settings)
+    web.run_app(
+        build_app(settings),
+        host=settings.ingest_host,
+        port=settings.ingest_port,
+        shutdown_timeout=20.0,
+        access_log=None,
+        print=None,
+        loop=uvloop.new_event_loop(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The composition root of ingest: from settings to an application that serves webhooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from ingest.publish import Publisher
+from ingest.receive import MAX_BODY_BYTES, Receiver
+from ingest.throttle import Throttle
+from ingest.verify import build_webhooks
+from schema.http.errors import envelope_errors
+from schema.http.request_ids import identify_requests
+from schema.kafka.connections import connection_arguments
+from schema.ops.metrics import IngestMetrics, new_registry
+from schema.ops.probes import CheckFailedError, add_probes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ingest.settings import IngestSettings
+
+
+def build_app(settings: IngestSettings) -> web.Application:
+    """Return the application; it starts, unready, also while Kafka is away."""
+    registry = new_registry()
+    metrics = IngestMetrics(registry)
+    publisher = Publisher(
+        connection_arguments(settings),
+        timeout_s=settings.ingest_publish_timeout_ms / 1000,
+        max_in_flight=settings.ingest_max_in_flight,
+        metrics=metrics,
+    )
+    receiver = Receiver(
+        webhooks=build_webhooks(
+            [secret.get_secret_value() for secret in settings.clerk_webhook_signing_secret]
+        ),
+        instance_id=settings.clerk_instance_id,
+        publisher=publisher,
+        throttle=Throttle(forgeries_per_minute=settings.ingest_forgeries_per_minute),
+        metrics=metrics,
+    )
+    app = web.Application(
+        middlewares=[identify_requests, envelope_errors], client_max_size=MAX_BODY_BYTES
+    )
+    app.router.add_post("/webhooks/clerk", receiver.receive)
+    add_probes(app, registry=registry, live={}, ready={"kafka": lambda: _check_kafka(publisher)})
+
+    async def run_publisher(_app: web.Application) -> AsyncIterator[None]:
+        async with publisher.running():
+            yield
+
+    app.cleanup_ctx.append(run_publisher)
+    return app
+
+
+async def _check_kafka(publisher: Publisher) -> None:
+    if not publisher.connected:
+        raise CheckFailedError("no connection to Kafka")
+    if publisher.breaker_open:
+        raise CheckFailedError("Kafka does not acknowledge")

@@ -1,0 +1,113 @@
+"""Prepare the record for a rightly signed body. Pure: bytes in, record out.
+
+A body that cannot be read is kept byte for byte in the quarantine topic: the fault is ours to
+read, and a 4xx would make Clerk retry it for 27 h and then disable the endpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.redact import TYPES as REDACTED_TYPES
+from ingest.redact import redact
+from ingest.route import route
+from schema.kafka.clerk import (
+    Envelope,
+    MalformedEventError,
+    occurred_at,
+    read_envelope,
+    read_subject,
+)
+from schema.kafka.headers import (
+    SOURCE,
+    EventHeaders,
+    Failure,
+    RawHeaders,
+    write_event_headers,
+    write_failure_headers,
+)
+from schema.kafka.topics import UNREADABLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A rightly signed webhook."""
+
+    body: bytes
+    event_id: str
+    """The svix-id."""
+    request_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is to be published for a webhook."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: RawHeaders
+    status: str
+    """`accepted` or `quarantined`."""
+
+
+def prepare(delivery: Delivery, *, instance_id: str | None) -> Record:
+    """Return the record for `delivery`. Never raises.
+
+    `instance_id` is the only Clerk instance whose events are accepted; None accepts all. An
+    event that names no instance is accepted: Clerk's own examples leave it out.
+    """
+    try:
+        envelope = read_envelope(delivery.body)
+        value = redact(delivery.body) if envelope.type in REDACTED_TYPES else delivery.body
+    except MalformedEventError as error:
+        return _quarantine(delivery, value=delivery.body, code="UNREADABLE_EVENT", error=error)
+    try:
+        if instance_id and (envelope.instance_id or instance_id) != instance_id:
+            foreign = MalformedEventError("$.instance_id", "not the instance served here")
+            return _quarantine(delivery, value=value, code="FOREIGN_INSTANCE", error=foreign)
+        return _accept(delivery, value=value, envelope=envelope)
+    except MalformedEventError as error:
+        return _quarantine(delivery, value=value, code="UNREADABLE_EVENT", error=error)
+
+
+def _accept(delivery: Delivery, *, value: bytes, envelope: Envelope) -> Record:
+    destination = route(envelope.type, read_subject(envelope))
+    headers = EventHeaders(
+        event_id=delivery.event_id,
+        event_type=envelope.type,
+        source=envelope.instance_id or SOURCE,
+        occurred_at=occurred_at(envelope),
+        subject=destination.user_id,
+        request_id=delivery.request_id,
+        redacted=value is not delivery.body,
+    )
+    return Record(
+        topic=destination.topic.name,
+        key=destination.key,
+        value=value,
+        headers=write_event_headers(headers),
+        status="accepted",
+    )
+
+
+def _quarantine(
+    delivery: Delivery, *, value: bytes, code: str, error: MalformedEventError
+) -> Record:
+    headers = EventHeaders(
+        event_id=delivery.event_id,
+        event_type="unreadable",
+        source=SOURCE,
+        occurred_at=None,
+        subject=None,
+        request_id=delivery.request_id,
+        redacted=value is not delivery.body,
+    )
+    failure = Failure(error_class="poison.decode", error_code=code, message=str(error))
+    return Record(
+        topic=UNREADABLE.name,
+        key=delivery.event_id,
+        value=value,
+        headers=write_event_headers(headers) + write_failure_headers(failure),
+        status="quarantined",
+    )

@@ -1,0 +1,125 @@
+"""Receive one webhook: the only file of ingest that knows HTTP.
+
+Whatever is rightly signed is kept: published, or quarantined byte for byte where the fault is
+ours to read. An error answer means that nothing was kept, and Clerk tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+
+from ingest.prepare import Delivery, Record, prepare
+from ingest.publish import BrokerUnavailableError, Publisher, Stored
+from ingest.verify import ID, Verdict, verify
+from schema.http.errors import HttpError
+from schema.http.request_ids import REQUEST_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from svix.webhooks import Webhook
+
+    from ingest.throttle import Throttle
+    from schema.ops.metrics import IngestMetrics
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES: Final = 512 * 1024
+"""Svix sends at most about 350 kB."""
+BODY_TIMEOUT_S: Final = 10.0
+"""A sender that takes longer to send its body is let go."""
+RETRY_AFTER: Final[Mapping[str, str]] = {"Retry-After": "5"}
+"""Svix's own second attempt comes 5 s after the first."""
+
+REJECTIONS: Final[Mapping[Verdict, tuple[int, str, str]]] = {
+    Verdict.MISSING: (
+        400,
+        "MISSING_HEADER",
+        "svix-id, svix-timestamp or svix-signature is not there.",
+    ),
+    Verdict.MALFORMED: (400, "MALFORMED_SIGNATURE", "A svix header cannot be read."),
+    Verdict.UNREADABLE: (400, "INVALID_PAYLOAD", "The body is not UTF-8."),
+    Verdict.FORGED: (401, "INVALID_SIGNATURE", "No signature matches the body."),
+    Verdict.STALE: (401, "STALE_TIMESTAMP", "svix-timestamp is more than 5 minutes from now."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receiver:
+    """Everything a webhook meets on its way in."""
+
+    webhooks: Sequence[Webhook]
+    instance_id: str | None
+    publisher: Publisher
+    throttle: Throttle
+    metrics: IngestMetrics
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Answer `POST /webhooks/clerk`."""
+        try:
+            return await self._receive(request)
+        except HttpError as error:
+            self.metrics.webhooks.labels(error.code.lower()).inc()
+            log.info("webhook_rejected", code=error.code)
+            raise
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        source = request.remote or ""
+        self._check_door(request, source)
+        body = await _read_body(request)
+        self._check_signature(request, source=source, body=body)
+        delivery = Delivery(body=body, event_id=request.headers[ID], request_id=request[REQUEST_ID])
+        record = prepare(delivery, instance_id=self.instance_id)
+        stored = await self._publish(record)
+        return self._acknowledge(delivery.event_id, status=record.status, stored=stored)
+
+    def _check_door(self, request: web.Request, source: str) -> None:
+        if self.throttle.blocks(source):
+            raise HttpError(
+                429, "RATE_LIMITED", "Too many rejected webhooks.", headers={"Retry-After": "60"}
+            )
+        if request.content_type != "application/json":
+            raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+
+    def _check_signature(self, request: web.Request, *, source: str, body: bytes) -> None:
+        verdict = verify(body, request.headers, webhooks=self.webhooks, now_s=time.time())
+        if verdict is Verdict.OK:
+            self.throttle.vouch(source)
+            return
+        self.throttle.reject(source)
+        status, code, message = REJECTIONS[verdict]
+        raise HttpError(status, code, message)
+
+    async def _publish(self, record: Record) -> Stored:
+        try:
+            return await self.publisher.publish(
+                topic=record.topic, key=record.key, value=record.value, headers=record.headers
+            )
+        except BrokerUnavailableError:
+            raise HttpError(
+                503, "BROKER_UNAVAILABLE", "Not stored; try again.", headers=RETRY_AFTER
+            ) from None
+
+    def _acknowledge(self, event_id: str, *, status: str, stored: Stored) -> web.Response:
+        self.metrics.webhooks.labels(status).inc()
+        place = {"topic": stored.topic, "partition": stored.partition, "offset": stored.offset}
+        log.info("webhook_stored", status=status, event_id=event_id, **place)
+        return web.json_response({"status": status, "id": event_id, **place}, status=202)
+
+
+async def _read_body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise HttpError(
+            413, "PAYLOAD_TOO_LARGE", f"The body is larger than {MAX_BODY_BYTES} bytes."
+        ) from None
+    except TimeoutError:
+        raise HttpError(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
