@@ -13,6 +13,7 @@ from ingest.verify import build_webhooks
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
 from schema.kafka.connections import connection_arguments
+from schema.kafka.producer import Producer
 from schema.ops.metrics import IngestMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 
@@ -26,12 +27,12 @@ def build_app(settings: IngestSettings) -> web.Application:
     """Return the application; it starts, unready, also while Kafka is away."""
     registry = new_registry()
     metrics = IngestMetrics(registry)
-    publisher = Publisher(
+    producer = Producer(
         connection_arguments(settings),
+        client_id="clerkwork-ingest",
         timeout_s=settings.ingest_publish_timeout_ms / 1000,
-        max_in_flight=settings.ingest_max_in_flight,
-        metrics=metrics,
     )
+    publisher = Publisher(producer, max_in_flight=settings.ingest_max_in_flight, metrics=metrics)
     receiver = Receiver(
         webhooks=build_webhooks(
             [secret.get_secret_value() for secret in settings.clerk_webhook_signing_secret]
@@ -45,18 +46,17 @@ def build_app(settings: IngestSettings) -> web.Application:
         middlewares=[identify_requests, envelope_errors], client_max_size=MAX_BODY_BYTES
     )
     app.router.add_post("/webhooks/clerk", receiver.receive)
-    add_probes(app, registry=registry, live={}, ready={"kafka": lambda: _check_kafka(publisher)})
 
-    async def run_publisher(_app: web.Application) -> AsyncIterator[None]:
-        async with publisher.running():
+    async def check_kafka() -> None:
+        if not producer.connected:
+            raise CheckFailedError("no connection to Kafka")
+        if publisher.breaker_open:
+            raise CheckFailedError("Kafka does not acknowledge")
+
+    async def run_producer(_app: web.Application) -> AsyncIterator[None]:
+        async with producer.running():
             yield
 
-    app.cleanup_ctx.append(run_publisher)
+    add_probes(app, registry=registry, live={}, ready={"kafka": check_kafka})
+    app.cleanup_ctx.append(run_producer)
     return app
-
-
-async def _check_kafka(publisher: Publisher) -> None:
-    if not publisher.connected:
-        raise CheckFailedError("no connection to Kafka")
-    if publisher.breaker_open:
-        raise CheckFailedError("Kafka does not acknowledge")

@@ -22,10 +22,10 @@ from schema.kafka.headers import (
     SOURCE,
     EventHeaders,
     Failure,
-    RawHeaders,
     write_event_headers,
     write_failure_headers,
 )
+from schema.kafka.producer import Record
 from schema.kafka.topics import UNREADABLE
 
 
@@ -40,18 +40,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class Prepared:
     """What is to be published for a webhook."""
 
-    topic: str
-    key: str
-    value: bytes
-    headers: RawHeaders
+    record: Record
     status: str
     """`accepted` or `quarantined`."""
 
 
-def prepare(delivery: Delivery, *, instance_id: str | None) -> Record:
+def prepare(delivery: Delivery, *, instance_id: str | None) -> Prepared:
     """Return the record for `delivery`. Never raises.
 
     `instance_id` is the only Clerk instance whose events are accepted; None accepts all. An
@@ -71,7 +68,7 @@ def prepare(delivery: Delivery, *, instance_id: str | None) -> Record:
         return _quarantine(delivery, value=value, code="UNREADABLE_EVENT", error=error)
 
 
-def _accept(delivery: Delivery, *, value: bytes, envelope: Envelope) -> Record:
+def _accept(delivery: Delivery, *, value: bytes, envelope: Envelope) -> Prepared:
     destination = route(envelope.type, read_subject(envelope))
     headers = EventHeaders(
         event_id=delivery.event_id,
@@ -82,18 +79,18 @@ def _accept(delivery: Delivery, *, value: bytes, envelope: Envelope) -> Record:
         request_id=delivery.request_id,
         redacted=value is not delivery.body,
     )
-    return Record(
+    record = Record(
         topic=destination.topic.name,
-        key=destination.key,
+        key=destination.key.encode(),
         value=value,
         headers=write_event_headers(headers),
-        status="accepted",
     )
+    return Prepared(record=record, status="accepted")
 
 
 def _quarantine(
     delivery: Delivery, *, value: bytes, code: str, error: MalformedEventError
-) -> Record:
+) -> Prepared:
     headers = EventHeaders(
         event_id=delivery.event_id,
         event_type="unreadable",
@@ -104,10 +101,10 @@ def _quarantine(
         redacted=value is not delivery.body,
     )
     failure = Failure(error_class="poison.decode", error_code=code, message=str(error))
-    return Record(
+    record = Record(
         topic=UNREADABLE.name,
-        key=delivery.event_id,
+        key=delivery.event_id.encode(),
         value=value,
         headers=write_event_headers(headers) + write_failure_headers(failure),
-        status="quarantined",
     )
+    return Prepared(record=record, status="quarantined")

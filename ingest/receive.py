@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from ingest.prepare import Delivery, Record, prepare
-from ingest.publish import BrokerUnavailableError, Publisher, Stored
+from ingest.prepare import Delivery, prepare
 from ingest.verify import ID, Verdict, verify
 from schema.http.errors import HttpError
 from schema.http.request_ids import REQUEST_ID
+from schema.kafka.producer import BrokerUnavailableError, Record, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from svix.webhooks import Webhook
 
+    from ingest.publish import Publisher
     from ingest.throttle import Throttle
     from schema.ops.metrics import IngestMetrics
 
@@ -75,9 +76,9 @@ class Receiver:
         body = await _read_body(request)
         self._check_signature(request, source=source, body=body)
         delivery = Delivery(body=body, event_id=request.headers[ID], request_id=request[REQUEST_ID])
-        record = prepare(delivery, instance_id=self.instance_id)
-        stored = await self._publish(record)
-        return self._acknowledge(delivery.event_id, status=record.status, stored=stored)
+        prepared = prepare(delivery, instance_id=self.instance_id)
+        stored = await self._publish(prepared.record)
+        return self._acknowledge(delivery.event_id, status=prepared.status, stored=stored)
 
     def _check_door(self, request: web.Request, source: str) -> None:
         if self.throttle.blocks(source):
@@ -98,9 +99,7 @@ class Receiver:
 
     async def _publish(self, record: Record) -> Stored:
         try:
-            return await self.publisher.publish(
-                topic=record.topic, key=record.key, value=record.value, headers=record.headers
-            )
+            return await self.publisher.publish(record)
         except BrokerUnavailableError:
             raise HttpError(
                 503, "BROKER_UNAVAILABLE", "Not stored; try again.", headers=RETRY_AFTER

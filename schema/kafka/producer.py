@@ -1,0 +1,133 @@
+"""A producer that can be relied on: idempotent, acks=all, bounded waits, replaced when it breaks.
+
+aiokafka's own stops for good after some errors (its sender task ends, and every later send fails
+with the same exception): https://github.com/aio-libs/aiokafka/issues/1017
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from schema.kafka.headers import RawHeaders
+
+log = structlog.get_logger(__name__)
+
+
+class BrokerUnavailableError(Exception):
+    """Not now: Kafka did not acknowledge the record in time. Whoever sent it must try again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is to be stored."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Where Kafka keeps a record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Producer:
+    """Sends records and says where they are stored; safe for concurrent use."""
+
+    def __init__(self, connection: Mapping[str, Any], *, client_id: str, timeout_s: float) -> None:
+        self._arguments = {**connection, "client_id": client_id}
+        self._timeout_s = timeout_s
+        self._producer: AIOKafkaProducer | None = None
+        self._broken = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a producer is there that has spoken to the cluster."""
+        return self._producer is not None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep a producer while the context lasts; flush and close it at the end.
+
+        Enters at once, whether Kafka is there or not.
+        """
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+
+    async def send(self, record: Record) -> Stored:
+        """Return where `record` is stored, once every in-sync replica has it.
+
+        Raises BrokerUnavailableError within the timeout otherwise; the record may still arrive.
+        """
+        if self._producer is None:
+            raise BrokerUnavailableError
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                delivery = await self._producer.send(
+                    record.topic, value=record.value, key=record.key, headers=record.headers
+                )
+                stored = await delivery
+        except TimeoutError:
+            raise BrokerUnavailableError from None
+        except KafkaError as error:
+            log.warning("send_failed", topic=record.topic, error=type(error).__name__)
+            if not error.retriable:
+                self._broken.set()
+            raise BrokerUnavailableError from error
+        return Stored(topic=stored.topic, partition=stored.partition, offset=stored.offset)
+
+    async def _keep(self) -> None:
+        """Have a working producer: start one, and another when it breaks beyond repair."""
+        while True:
+            producer = await self._start()
+            self._broken.clear()
+            self._producer = producer
+            try:
+                await self._broken.wait()
+            finally:
+                self._producer = None
+                with contextlib.suppress(KafkaError):
+                    await producer.stop()
+
+    @retry(
+        retry=retry_if_exception_type((KafkaError, OSError)),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+    )
+    async def _start(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **self._arguments,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=128 * 1024,
+            request_timeout_ms=int(self._timeout_s * 1000),
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            log.warning("kafka_unreachable", error=type(error).__name__)
+            await producer.stop()
+            raise
+        log.info("kafka_connected")
+        return producer
