@@ -7,7 +7,7 @@ every month, so unknown fields pass and most known ones may be missing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -140,14 +140,6 @@ def read_subject(envelope: Envelope) -> Subject:
 def read_data(envelope: Envelope, decoder: msgspec.json.Decoder[DataT]) -> DataT:
     """Read the event's data as `decoder` has it. Raises MalformedEventError, nothing else."""
     return _decode(decoder, envelope.data, "$.data")
-
-
-def read_json(text: msgspec.Raw, at: str) -> Any:
-    """Read any JSON value. Raises MalformedEventError, nothing else."""
-    return _decode(_ANY, text, at)
-
-
-_ANY: Final = msgspec.json.Decoder()
 
 
 def read_ms(value: int, field: str) -> int:

@@ -55,11 +55,16 @@ class Producer:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
+        self._connected = asyncio.Event()
 
     @property
     def connected(self) -> bool:
         """Whether a producer is there that has spoken to the cluster."""
         return self._producer is not None
+
+    async def wait_connected(self) -> None:
+        """Return once a producer has spoken to the cluster; waits for as long as it takes."""
+        await self._connected.wait()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -103,10 +108,12 @@ class Producer:
             producer = await self._start()
             self._broken.clear()
             self._producer = producer
+            self._connected.set()
             try:
                 await self._broken.wait()
             finally:
                 self._producer = None
+                self._connected.clear()
                 with contextlib.suppress(KafkaError):
                     await producer.stop()
 
@@ -125,7 +132,7 @@ class Producer:
         )
         try:
             await producer.start()
-        except (KafkaError, OSError) as error:
+        except BaseException as error:  # cancelled while starting, too: nothing may stay open
             log.warning("kafka_unreachable", error=type(error).__name__)
             await producer.stop()
             raise

@@ -1,0 +1,1 @@
+"""From Kafka to PostgreSQL: consume batches, decode, apply in one transaction, park the bad."""

@@ -1,0 +1,148 @@
+"""The composition root of the workers: from settings to a consumer that runs until told to stop.
+
+FastStream ends here: the rest sees records and offsets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
+from schema.kafka.connections import connection_arguments
+from schema.kafka.producer import Producer
+from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
+from schema.ops.metrics import WorkerMetrics, new_registry
+from schema.postgres.pools import build_pool
+from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
+from workers.consume import Consumer
+from workers.probe import serving_probes
+from workers.security import broker_security
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiokafka import ConsumerRecord
+    from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+    from workers.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 25.0
+"""How long a stop waits for the batch in flight; give the process longer than that."""
+
+METADATA_MAX_AGE_MS = 30_000
+"""How long a topic that is created after the start can stay unnoticed."""
+
+
+@contextlib.asynccontextmanager
+async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
+    """Consume while the context lasts; at its end finish the batch in flight and close.
+
+    Enters when Kafka is there; PostgreSQL may be away.
+    """
+    registry = new_registry()
+    metrics = WorkerMetrics(registry)
+    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=2)
+    producer = Producer(
+        connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
+    )
+    control = Control()
+    consumer = Consumer(pool=pool, producer=producer, control=control, metrics=metrics)
+    broker, subscriber = _build_broker(settings, consumer=consumer)
+    control.find_consumer = lambda: subscriber.consumer
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(pool)
+        await stack.enter_async_context(producer.running())
+        await stack.enter_async_context(
+            serving_probes(settings, registry=registry, consumer=consumer, subscriber=subscriber)
+        )
+        await producer.wait_connected()
+        stack.push_async_callback(broker.stop)
+        stack.callback(control.stop)
+        await _start(broker)
+        log.info("worker_started", topics=[USER_EVENTS.name, ORG_EVENTS.name], group=GROUP)
+        yield
+
+
+def _build_broker(
+    settings: WorkerSettings, *, consumer: Consumer
+) -> tuple[KafkaBroker, BatchSubscriber]:
+    def commit_offsets(message: Any, /, *, context: Any) -> CommitOffsets:
+        return CommitOffsets(
+            message, context=context, control=consumer.control, metrics=consumer.metrics
+        )
+
+    broker = KafkaBroker(
+        settings.kafka_bootstrap_servers.split(","),
+        security=broker_security(settings),
+        client_id="clerkwork-worker",
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        graceful_timeout=GRACE_S,
+        middlewares=(commit_offsets,),
+        logger=None,
+        apply_types=False,
+    )
+    subscriber = broker.subscriber(
+        USER_EVENTS.name,
+        ORG_EVENTS.name,
+        batch=True,
+        max_records=settings.worker_batch_size,
+        batch_timeout_ms=50,
+        group_id=GROUP,
+        group_instance_id=settings.worker_instance_id,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,
+        listener=consumer.control,
+        parser=_parse,
+        decoder=_leave_encoded,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+        # A batch that waits for PostgreSQL does not poll, for as long as it takes; heartbeats
+        # go on. A hung process is for the liveness probe.
+        max_poll_interval_ms=2**31 - 1,
+    )
+
+    @subscriber
+    async def consume(message: KafkaMessage) -> None:
+        await consumer.consume(message.raw_message)  # type: ignore[arg-type]  # a batch is a tuple
+
+    return broker, subscriber
+
+
+@retry(
+    retry=retry_if_exception_type((KafkaError, OSError)),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+)
+async def _start(broker: KafkaBroker) -> None:
+    try:
+        await broker.start()
+    except (KafkaError, OSError) as error:
+        log.warning("kafka_unreachable", error=type(error).__name__)
+        await broker.stop()
+        raise
+
+
+async def _parse(records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+    """Wrap a batch without looking at it: FastStream's own parser stumbles over a null header."""
+    first = records[0]
+    return KafkaMessage(
+        body=b"",
+        raw_message=records,
+        consumer=FAKE_CONSUMER,
+        message_id=f"{first.topic}-{first.partition}-{first.offset}",
+        correlation_id="",
+    )
+
+
+async def _leave_encoded(_message: KafkaMessage) -> None:
+    """Decode nothing: each record is decoded on its own, so that a bad one is alone."""

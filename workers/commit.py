@@ -1,0 +1,180 @@
+"""Commit offsets after the work, and hold a rebalance back until the work is done.
+
+FastStream's own acknowledgement commits every position of the assignment, also of records that
+failed; here each batch commits exactly its own offsets, or rewinds to its first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import BaseMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord
+    from faststream import ContextRepo
+
+    from schema.ops.metrics import WorkerMetrics
+
+    Records = Sequence[ConsumerRecord[Any, Any]]
+
+log = structlog.get_logger(__name__)
+
+DRAIN_TIMEOUT_S: Final = 20.0
+"""How long a rebalance waits for the batch in flight; less than the rebalance timeout."""
+REBALANCE_TIMEOUT_MS: Final = 30_000
+COMMIT_TIMEOUT_S: Final = 10.0
+BUG_PAUSE_S: Final = 5.0
+"""After an error that nobody foresaw, the line stops this long before the same batch again."""
+
+
+class InterruptedWaitError(Exception):
+    """The wait was cut short: the partitions are being taken away, or the process is to stop."""
+
+
+class Control(ConsumerRebalanceListener):
+    """What the loop, the rebalance and the shutdown tell each other."""
+
+    def __init__(self) -> None:
+        self.find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
+        """Finds the consumer, which FastStream builds only when it starts."""
+        self._interrupted = asyncio.Event()
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The consumer, once FastStream has built it."""
+        return self.find_consumer()
+
+    def begin(self) -> None:
+        """Note that a batch is in flight."""
+        self._idle.clear()
+
+    def end(self) -> None:
+        """Note that no batch is in flight."""
+        self._idle.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; raises InterruptedWaitError at once when there is no more reason to."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._interrupted.wait()
+        except TimeoutError:
+            return
+        raise InterruptedWaitError
+
+    def stop(self) -> None:
+        """End every wait for good: the process is to stop."""
+        self._stopping = True
+        self._interrupted.set()
+
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride]  # awaited
+        self, revoked: set[TopicPartition]
+    ) -> None:
+        """Hold the rebalance until the batch in flight is done; heartbeats go on meanwhile.
+
+        aiokafka rebalances beside the loop: without this, old and new owner would both work on
+        the same partition.
+        """
+        self._interrupted.set()
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("drain_timed_out", partitions=len(revoked))
+
+    async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride]  # awaited
+        self, assigned: set[TopicPartition]
+    ) -> None:
+        """Go on. Never waits: no heartbeat is sent while this runs."""
+        if not self._stopping:
+            self._interrupted.clear()
+        log.info("partitions_assigned", partitions=len(assigned))
+
+
+def first_offsets(records: Records) -> Mapping[TopicPartition, int]:
+    """Return where each partition of a batch begins."""
+    first: dict[TopicPartition, int] = {}
+    for record in records:
+        first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+    return first
+
+
+def next_offsets(records: Records) -> Mapping[TopicPartition, int]:
+    """Return what each partition of a batch goes on with."""
+    return {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+
+
+class CommitOffsets(BaseMiddleware[Any, Any]):
+    """FastStream middleware around each batch: commit when it is done, rewind when it is not."""
+
+    def __init__(
+        self, msg: Records, /, *, context: ContextRepo, control: Control, metrics: WorkerMetrics
+    ) -> None:
+        super().__init__(msg, context=context)
+        self.control = control
+        self.metrics = metrics
+
+    async def on_receive(self) -> None:
+        """Note that a batch is in flight."""
+        self.control.begin()
+
+    async def after_processed(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> bool:
+        """Commit or rewind exactly this batch's offsets, of the partitions still ours."""
+        del exc_type, exc_tb
+        try:
+            if exc_val is None:
+                await self._commit()
+            else:
+                self._rewind()
+                if not isinstance(exc_val, InterruptedWaitError | asyncio.CancelledError):
+                    await self._pause_after_bug(exc_val)
+        finally:
+            self.control.end()
+        return isinstance(exc_val, InterruptedWaitError)
+
+    async def _commit(self) -> None:
+        consumer = self.control.consumer
+        if consumer is None:
+            return
+        owned = consumer.assignment()
+        offsets = {tp: offset for tp, offset in next_offsets(self.msg).items() if tp in owned}
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                await consumer.commit(offsets)
+        except (KafkaError, TimeoutError) as error:
+            # The rows are committed: whoever reads these records again changes nothing.
+            log.warning("offset_commit_failed", error=type(error).__name__)
+        else:
+            self.metrics.committed.inc()
+
+    def _rewind(self) -> None:
+        consumer = self.control.consumer
+        if consumer is None:
+            return
+        owned = consumer.assignment()
+        for partition, offset in first_offsets(self.msg).items():
+            if partition in owned:
+                consumer.seek(partition, offset)
+
+    async def _pause_after_bug(self, error: BaseException) -> None:
+        self.metrics.bugs.inc()
+        log.error("batch_failed", exc_info=error)
+        try:
+            await self.control.sleep(BUG_PAUSE_S)
+        except InterruptedWaitError:
+            return

@@ -1,0 +1,59 @@
+"""Decode a Kafka record into an event. Pure and total: bytes in, value out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from schema.kafka.clerk import EPOCH, MalformedEventError, occurred_at, read_envelope
+from schema.kafka.headers import read_headers
+from workers.project import UserRow, project, reject_nul
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aiokafka import ConsumerRecord
+
+_IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """A record, read: what the ledger keeps of it, and what it changes."""
+
+    record: ConsumerRecord[Any, Any]
+    event_id: str
+    """The svix-id; a record without one is known by its place."""
+    clerk_user_id: str | None
+    type: str = "unreadable"
+    occurred_at: datetime = EPOCH
+    user: UserRow | None = None
+    """The row it asks for; None for a type that changes nothing here."""
+    reason: str | None = None
+    """Why it could not be read, where it could not: it is dead."""
+
+
+def decode(record: ConsumerRecord[Any, Any]) -> Event:
+    """Return the event in `record`; one that cannot be read says why. Never raises.
+
+    What it returns can always be written to the ledger, whoever produced the record.
+    """
+    headers = read_headers(record.headers)
+    event_id = _identifier(headers.get("ce_id"))
+    known: dict[str, Any] = {
+        "record": record,
+        "event_id": event_id or f"{record.topic}-{record.partition}-{record.offset}",
+        "clerk_user_id": _identifier(headers.get("ce_subject")),
+    }
+    try:
+        envelope = read_envelope(record.value or b"")
+        reject_nul(envelope.type, "$.type")
+        known |= {"occurred_at": occurred_at(envelope) or EPOCH, "type": envelope.type}
+        return Event(**known, user=project(envelope, known["event_id"]))
+    except MalformedEventError as error:
+        return Event(**known, reason=str(error))
+
+
+def _identifier(text: str | None) -> str | None:
+    return text if text and _IDENTIFIER.fullmatch(text) else None

@@ -1,0 +1,68 @@
+"""Serve a worker's probes and metrics: it has no other port."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import asyncpg
+from aiohttp import web
+
+from schema.ops.probes import CheckFailedError, add_probes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from faststream.kafka.subscriber.usecase import BatchSubscriber
+    from prometheus_client import CollectorRegistry
+
+    from workers.consume import Consumer
+    from workers.settings import WorkerSettings
+
+
+@contextlib.asynccontextmanager
+async def serving_probes(
+    settings: WorkerSettings,
+    *,
+    registry: CollectorRegistry,
+    consumer: Consumer,
+    subscriber: BatchSubscriber,
+) -> AsyncIterator[None]:
+    """Serve `/livez`, `/readyz` and `/metrics` while the context lasts."""
+
+    async def check_loop() -> None:
+        if subscriber.running and any(task.done() for task in subscriber.tasks):
+            raise CheckFailedError("the consumer's loop has ended")
+
+    async def check_kafka() -> None:
+        if not (consumer.producer.connected and subscriber.running):
+            raise CheckFailedError("not consuming yet")
+
+    async def check_database() -> None:
+        if consumer.waiting.is_set():
+            raise CheckFailedError("a batch waits in place")
+        await _check_pool(consumer.pool)
+
+    app = web.Application()
+    add_probes(
+        app,
+        registry=registry,
+        live={"loop": check_loop},
+        ready={"kafka": check_kafka, "postgres": check_database},
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(
+            runner, settings.worker_metrics_host, settings.worker_metrics_port
+        ).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _check_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    try:
+        await pool.fetchval("SELECT 1", timeout=1.0)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise CheckFailedError(f"PostgreSQL does not answer: {type(error).__name__}") from error
