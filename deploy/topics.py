@@ -82,7 +82,7 @@ async def apply_topics(admin: AIOKafkaAdminClient) -> list[Difference]:
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
-    answer = await admin.create_topics(
+    answer: Any = await admin.create_topics(
         [
             NewTopic(
                 topic.name,
@@ -120,7 +120,7 @@ async def _diff_partitions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) 
 async def _diff_config(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[Difference]:
     if not topics:
         return []
-    answers = await admin.describe_configs(
+    answers: list[Any] = await admin.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
     )
     found = {
