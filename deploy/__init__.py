@@ -1,0 +1,1 @@
+"""Everything between a clean machine and a running clerkwork: install, start, operate."""
