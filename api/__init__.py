@@ -1,0 +1,1 @@
+"""The read API: authenticate a caller, read from PostgreSQL, present as JSON."""

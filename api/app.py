@@ -1,0 +1,134 @@
+"""The API's composition root: settings in, an application out."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from api.authenticate import Authenticator
+from api.jwks import JwksKeys, fetch_jwks
+from api.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
+from api.measure import measure_requests
+from api.read import POOL, DatabaseUnavailableError, check_database
+from api.users import AUTHENTICATOR, ROUTES
+from api.verify import TokenRules
+from schema.http.errors import envelope_errors
+from schema.http.request_ids import identify_requests
+from schema.ops.metrics import ApiMetrics, new_registry
+from schema.ops.probes import CheckFailedError, add_probes
+from schema.postgres.pools import build_pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from api.settings import ApiSettings
+    from schema.ops.probes import Check
+
+log = structlog.get_logger(__name__)
+
+KEYS: Final[web.AppKey[KeySource]] = web.AppKey("keys", KeySource)
+
+POOL_SIZE: Final = 10
+"""Reads take about a millisecond: ten connections serve thousands of them a second."""
+
+CLOSE_S: Final = 5.0
+"""After this long, connections that do not close are dropped."""
+
+
+def build_app(settings: ApiSettings) -> web.Application:
+    """Return the API, not started yet. It starts, and says it is not ready, without PostgreSQL."""
+    registry = new_registry()
+    app = web.Application(
+        middlewares=[
+            identify_requests,
+            measure_requests(ApiMetrics(registry)),
+            envelope_errors,
+        ]
+    )
+    app.cleanup_ctx.append(_open_pool(settings))
+    app.cleanup_ctx.append(_open_keys(settings))
+    app.on_response_prepare.append(_harden)
+    app.add_routes(ROUTES)
+    add_probes(
+        app,
+        registry=registry,
+        live={},  # that the event loop answers is all there is to live
+        ready=_ready_checks(app),
+    )
+    _warn_of_unchecked_claims(settings)
+    return app
+
+
+def _open_pool(settings: ApiSettings) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def pool_context(app: web.Application) -> AsyncIterator[None]:
+        # min_size=0: connections are opened by the requests that need them, so that neither the
+        # start nor the recovery depends on PostgreSQL being there at a certain moment.
+        pool = build_pool(settings, name="clerkwork-api", min_size=0, max_size=POOL_SIZE)
+        await pool
+        app[POOL] = pool
+        yield
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    return pool_context
+
+
+def _open_keys(settings: ApiSettings) -> Callable[[web.Application], AsyncIterator[None]]:
+    rules = TokenRules(issuer=settings.clerk_issuer, parties=settings.clerk_authorized_parties)
+
+    async def keys_context(app: web.Application) -> AsyncIterator[None]:
+        async with aiohttp.ClientSession() as session:
+            app[KEYS] = _choose_keys(settings, session)
+            app[AUTHENTICATOR] = Authenticator(app[KEYS], rules)
+            yield
+
+    return keys_context
+
+
+def _choose_keys(settings: ApiSettings, session: aiohttp.ClientSession) -> KeySource:
+    if settings.clerk_jwt_key is not None:
+        return PemKey(parse_pem(settings.clerk_jwt_key))
+    return JwksKeys(partial(fetch_jwks, session, str(settings.clerk_jwks_url)))
+
+
+def _ready_checks(app: web.Application) -> Mapping[str, Check]:
+    async def database() -> None:
+        try:
+            await check_database(app[POOL])
+        except DatabaseUnavailableError:
+            raise CheckFailedError("PostgreSQL does not answer") from None
+
+    async def keys() -> None:
+        try:
+            await app[KEYS].check()
+        except KeysUnavailableError:
+            raise CheckFailedError("Clerk's keys cannot be fetched") from None
+
+    return {"database": database, "keys": keys}
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # What no handler allowed to be kept, an error above all, is kept by nobody.
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _warn_of_unchecked_claims(settings: ApiSettings) -> None:
+    unset = [
+        name
+        for name, value in (
+            ("CLERK_ISSUER", settings.clerk_issuer),
+            ("CLERK_AUTHORIZED_PARTIES", settings.clerk_authorized_parties),
+        )
+        if not value
+    ]
+    if unset:
+        log.warning("token_claims_unchecked", unset=unset)

@@ -1,0 +1,61 @@
+"""Who is calling: find the session token of a request, and the key to verify it with."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from api.keys import UnknownKeyError
+from api.verify import Caller, UnauthenticatedError, read_key_id, verify_token
+
+if TYPE_CHECKING:
+    from api.keys import KeySource
+    from api.verify import TokenRules
+
+COOKIE: Final = "__session"
+"""Clerk's cookie of the active session; names that only begin so are other applications'."""
+
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Where the log line of a request finds who was calling."""
+
+_BEARER: Final = re.compile(r"Bearer(?: +(.*))?", re.IGNORECASE)
+
+
+def find_token(*, authorization: str | None, cookie: str | None) -> str:
+    """Return the token of a request. Raises UnauthenticatedError.
+
+    A bearer token wins over the cookie; another scheme (a proxy's Basic) does not hide it.
+    """
+    bearer = _BEARER.fullmatch(authorization.strip()) if authorization else None
+    if bearer:
+        return bearer[1] or ""
+    if cookie is None:
+        raise UnauthenticatedError("missing")
+    return cookie
+
+
+class Authenticator:
+    """Finds, verifies and believes the session token of a request."""
+
+    def __init__(self, keys: KeySource, rules: TokenRules) -> None:
+        self._keys = keys
+        self._rules = rules
+
+    async def authenticate(self, request: web.Request) -> Caller:
+        """Return who is calling, and note it on `request` for the log.
+
+        Raises UnauthenticatedError or KeysUnavailableError.
+        """
+        token = find_token(
+            authorization=request.headers.get("Authorization"),
+            cookie=request.cookies.get(COOKIE),
+        )
+        try:
+            key = await self._keys.find(read_key_id(token))
+        except UnknownKeyError as error:
+            raise UnauthenticatedError("unknown_key") from error
+        caller = verify_token(token, key=key, rules=self._rules)
+        request[CALLER] = caller
+        return caller

@@ -1,0 +1,166 @@
+"""Reading from PostgreSQL: typed functions over `read.sql`, one statement for each request.
+
+Every function raises DatabaseUnavailableError when PostgreSQL cannot answer now, and waits no
+longer than ACQUIRE_S and QUERY_S in all, plus ACQUIRE_S to give up a hung connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from schema.http.errors import HttpError
+from schema.postgres.statements import read_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from api.page import Cursor, Page
+
+log = structlog.get_logger(__name__)
+
+ACQUIRE_S: Final = 2.0
+QUERY_S: Final = 3.0
+CHECK_S: Final = 0.5
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+POOL: Final[web.AppKey[Pool]] = web.AppKey("pool", asyncpg.Pool)
+"""Where handlers find the pool."""
+
+_SQL: Final = read_statements(__file__)
+
+_NOT_NOW_CLASSES: Final = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
+"""SQLSTATE classes that speak of the server's state, not of our statement.
+
+https://www.postgresql.org/docs/18/errcodes-appendix.html
+"""
+_NOT_NOW_STATES: Final = frozenset({"3F000", "42501", "42703", "42P01"})
+"""Schema, right, column, table missing: someone migrates or must."""
+
+
+class DatabaseUnavailableError(HttpError):
+    """PostgreSQL cannot answer now; asking again soon may help."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "DATABASE_UNAVAILABLE",
+            "The database does not answer at the moment.",
+            headers={"Retry-After": "2"},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What the database says of the caller."""
+
+    role: str
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A row of `users`; schema/postgres/tables.py says what each column means."""
+
+    id: UUID
+    clerk_id: str
+    email: str | None
+    email_verified: bool
+    first_name: str | None
+    last_name: str | None
+    username: str | None
+    image_url: str | None
+    external_id: str | None
+    role: str
+    status: str
+    public_metadata: str
+    """JSON as PostgreSQL writes it."""
+    last_sign_in_at: datetime | None
+    last_active_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    deleted_at: datetime | None
+    version: int
+
+
+_COLUMNS: Final = tuple(field.name for field in fields(User))
+
+
+async def check_database(pool: Pool) -> None:
+    """Return when PostgreSQL answers."""
+    await _fetch(pool, "check", acquire_s=CHECK_S, query_s=CHECK_S)
+
+
+async def read_user(
+    pool: Pool, *, caller_id: UUID, user_id: UUID
+) -> tuple[Standing | None, User | None]:
+    """Return the caller's standing and the user asked for, each None when there is no row."""
+    (row,) = await _fetch(pool, "read_user", caller_id, user_id)
+    return _standing(row), _user(row)
+
+
+async def list_users(
+    pool: Pool, *, caller_id: UUID, page: Page
+) -> tuple[Standing | None, Sequence[User], bool]:
+    """Return the caller's standing, the users of `page`, and whether more come after them."""
+    after: Cursor | None = page.after
+    rows = await _fetch(
+        pool,
+        "list_users",
+        caller_id,
+        after and after.created_at,
+        after and after.user_id,
+        page.limit + 1,
+    )
+    users = [user for row in rows if (user := _user(row))]
+    return _standing(rows[0]), users[: page.limit], len(users) > page.limit
+
+
+def _standing(row: asyncpg.Record) -> Standing | None:
+    if row["caller_role"] is None:
+        return None
+    return Standing(role=row["caller_role"], status=row["caller_status"])
+
+
+def _user(row: asyncpg.Record) -> User | None:
+    if row["id"] is None:
+        return None
+    return User(**{name: row[name] for name in _COLUMNS})
+
+
+async def _fetch(
+    pool: Pool,
+    statement: str,
+    *arguments: object,
+    acquire_s: float = ACQUIRE_S,
+    query_s: float = QUERY_S,
+) -> list[asyncpg.Record]:
+    try:
+        # The first timeout also bounds how long a hung connection may take to be given up.
+        async with pool.acquire(timeout=acquire_s) as connection:
+            return await connection.fetch(_SQL[statement], *arguments, timeout=query_s)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        if not is_not_now(error):
+            raise
+        log.warning(
+            "database_unavailable",
+            reason=type(error).__name__,
+            sqlstate=getattr(error, "sqlstate", None),
+        )
+        raise DatabaseUnavailableError from error
+
+
+def is_not_now(error: Exception) -> bool:
+    """Say whether `error` speaks of PostgreSQL's state, by type and SQLSTATE, never by text."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW_STATES
+    # The driver refuses a wrong argument with one of its InterfaceErrors: that is our bug.
+    return not isinstance(error, ValueError)

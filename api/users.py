@@ -1,0 +1,115 @@
+"""Users: `/v1/me`, `/v1/users`, `/v1/users/{id}`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from aiohttp import web
+
+from api.authenticate import Authenticator
+from api.authorize import admit, is_admin, is_visible
+from api.page import Cursor, encode_cursor, parse_page
+from api.present import encode, present_page, present_user, tag
+from api.read import POOL, list_users, read_user
+from api.verify import CLERK_USER_ID
+from schema.http.errors import HttpError
+from schema.postgres.ids import derive_id
+
+if TYPE_CHECKING:
+    from api.verify import Caller
+
+AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)
+"""Where handlers find who checks their callers."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ETAG_ANY: Final = "*"
+
+
+def parse_user_id(text: str) -> UUID:
+    """Return the key that `text`, our id or Clerk's, stands for. Raises HttpError 400."""
+    if _UUID.fullmatch(text):
+        return UUID(text)
+    if CLERK_USER_ID.fullmatch(text):
+        return derive_id(text)
+    raise HttpError(
+        400,
+        "INVALID_ID",
+        "The id of a user is a UUID or Clerk's `user_…`.",
+        details={"field": "id"},
+    )
+
+
+async def show_me(request: web.Request) -> web.Response:
+    """Answer with the caller's own user."""
+    caller = await request.app[AUTHENTICATOR].authenticate(request)
+    return await _show(request, caller, caller.user_id)
+
+
+async def show_user(request: web.Request) -> web.Response:
+    """Answer with the user in the path, as far as the caller may see them."""
+    caller = await request.app[AUTHENTICATOR].authenticate(request)
+    return await _show(request, caller, parse_user_id(request.match_info["id"]))
+
+
+async def show_users(request: web.Request) -> web.Response:
+    """Answer with a page of users, newest first, as far as the caller may see them."""
+    caller = await request.app[AUTHENTICATOR].authenticate(request)
+    page = parse_page(request.query.items())
+    standing, users, more = await list_users(request.app[POOL], caller_id=caller.user_id, page=page)
+    admit(standing)
+    next_cursor = None
+    if more and (last := users[-1]).created_at:
+        next_cursor = encode_cursor(Cursor(created_at=last.created_at, user_id=last.id))
+    body = present_page(
+        [
+            present_user(user, fully=is_admin(standing) or user.id == caller.user_id)
+            for user in users
+        ],
+        next_cursor=next_cursor,
+    )
+    return _json(encode(body))
+
+
+ROUTES: Final = (
+    web.get("/v1/me", show_me),
+    web.get("/v1/users", show_users),
+    web.get("/v1/users/{id:[^/]+}", show_user),
+)
+
+
+async def _show(request: web.Request, caller: Caller, user_id: UUID) -> web.Response:
+    standing, user = await read_user(request.app[POOL], caller_id=caller.user_id, user_id=user_id)
+    admit(standing)
+    if user is None or not is_visible(user, to=standing):
+        raise _not_found(own=user_id == caller.user_id)
+    body = encode(present_user(user, fully=is_admin(standing) or user_id == caller.user_id))
+    etag = tag(body)
+    known = [each.value for each in request.if_none_match or ()]
+    if etag in known or _ETAG_ANY in known:
+        response = web.Response(status=304, headers={"Cache-Control": "private, no-cache"})
+    else:
+        response = _json(body)
+    response.etag = etag
+    return response
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(
+        body=body,
+        content_type="application/json",
+        charset="utf-8",
+        headers={"Cache-Control": "private, no-cache"},
+    )
+
+
+def _not_found(*, own: bool) -> HttpError:
+    if own:
+        return HttpError(
+            404,
+            "USER_NOT_FOUND",
+            "Your user is not here yet: Clerk's webhook may still be on its way.",
+            headers={"Retry-After": "1"},
+        )
+    return HttpError(404, "USER_NOT_FOUND", "There is no such user.")

@@ -1,0 +1,171 @@
+"""Verifying session tokens: text and key in, a caller out, or a 401 that says why not. No I/O.
+
+Claims and their traps: https://clerk.com/docs/guides/sessions/session-tokens
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import jwt
+
+from api.keys import ALGORITHM
+from schema.http.errors import HttpError
+from schema.postgres.ids import derive_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+Reason = Literal[
+    "missing",
+    "malformed",
+    "not_a_session",
+    "unknown_key",
+    "bad_signature",
+    "expired",
+    "not_yet_valid",
+    "wrong_issuer",
+    "wrong_party",
+    "pending_session",
+]
+"""Why a caller is not believed: `details.reason` of the 401."""
+
+LEEWAY_S: Final = 5
+"""How far our clock and Clerk's may differ; the default of Clerk's SDKs."""
+
+SESSION_CATEGORIES: Final = (None, "cl_B7d4PD111AAA", "cl_I7d4PD111III")
+"""Values of the header `cat` that a session token can have.
+
+One instance key also signs JWT templates and machine tokens, and `cat` alone tells them apart.
+None: tokens from before May 2026. The last: instances that stamp every kind with one value.
+https://github.com/clerk/javascript/pull/9469
+"""
+
+CLERK_USER_ID: Final = re.compile(r"user_[A-Za-z0-9_-]{1,128}")
+"""What a user's id looks like, with room to spare; so far 27 letters and digits follow."""
+
+_MESSAGES: Final[Mapping[Reason, str]] = {
+    "missing": "Send a session token: `Authorization: Bearer` or the cookie `__session`.",
+    "malformed": "The token is not a readable JWT with exp, iat and sub.",
+    "not_a_session": "The token is not a user's session token.",
+    "unknown_key": "The token names a signing key that is not known.",
+    "bad_signature": "The token's signature does not hold.",
+    "expired": "The token has expired.",
+    "not_yet_valid": "The token is not valid yet.",
+    "wrong_issuer": "The token is another issuer's.",
+    "wrong_party": "The token was made for another party.",
+    "pending_session": "The session is pending: the user has tasks left to complete.",
+}
+
+# Most specific first where the types are related; anything else is "malformed".
+_REASONS: Final[tuple[tuple[type[jwt.PyJWTError], Reason], ...]] = (
+    (jwt.InvalidSignatureError, "bad_signature"),
+    (jwt.InvalidAlgorithmError, "bad_signature"),
+    (jwt.InvalidKeyError, "bad_signature"),
+    (jwt.ExpiredSignatureError, "expired"),
+    (jwt.ImmatureSignatureError, "not_yet_valid"),
+    (jwt.InvalidAudienceError, "wrong_party"),
+)
+
+# Checked before PyJWT sees the text: header values may hold what UTF-8 cannot encode.
+_COMPACT_JWS: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+
+
+class UnauthenticatedError(HttpError):
+    """The caller is not who the token claims, or there is no token."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(
+            401,
+            "UNAUTHENTICATED",
+            _MESSAGES[reason],
+            details={"reason": reason},
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+        self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRules:
+    """What this installation asks of a token beyond a good signature."""
+
+    issuer: str | None = None
+    """The only `iss` accepted; None accepts any, as Clerk's Python SDK does."""
+    parties: tuple[str, ...] = ()
+    """The only values of `azp` accepted; empty accepts any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who is calling, as the token says it; the database knows what they may do."""
+
+    clerk_id: str
+    user_id: UUID
+
+
+def read_key_id(token: str) -> str | None:
+    """Return the `kid` of what looks like an RS256 session token. Raises UnauthenticatedError.
+
+    Nothing is verified yet, but junk is refused before it can cause a fetch of keys.
+    """
+    if not _COMPACT_JWS.fullmatch(token):
+        raise UnauthenticatedError("malformed")
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.PyJWTError as error:
+        raise UnauthenticatedError("malformed") from error
+    if header.get("alg") != ALGORITHM:
+        raise UnauthenticatedError("bad_signature")
+    # OAuth access tokens are signed with the same key and say `at+jwt` (RFC 9068 §2.1).
+    if str(header.get("typ", "JWT")).upper() != "JWT":
+        raise UnauthenticatedError("not_a_session")
+    if header.get("cat") not in SESSION_CATEGORIES:
+        raise UnauthenticatedError("not_a_session")
+    return header.get("kid")
+
+
+def verify_token(token: str, *, key: RSAPublicKey, rules: TokenRules) -> Caller:
+    """Return whose session `token` is. Raises UnauthenticatedError.
+
+    `exp`, `nbf` and `iat` are compared with this machine's clock. A token with an audience was
+    made from a JWT template for some other service and is refused.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            leeway=LEEWAY_S,
+            options={"require": ["exp", "iat", "sub"], "enforce_minimum_key_length": True},
+        )
+    except jwt.PyJWTError as error:
+        raise UnauthenticatedError(_reason_of(error)) from error
+    _check_claims(claims, rules)
+    return Caller(clerk_id=claims["sub"], user_id=derive_id(claims["sub"]))
+
+
+def _reason_of(error: jwt.PyJWTError) -> Reason:
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return "malformed"
+
+
+def _check_claims(claims: Mapping[str, Any], rules: TokenRules) -> None:
+    if rules.issuer is not None and claims.get("iss") != rules.issuer:
+        raise UnauthenticatedError("wrong_issuer")
+    # `azp` is the Origin of the request that minted the token. Top-level navigation sends none,
+    # so real users' cookie tokens often lack it: absence passes, as Clerk's documentation says.
+    # https://github.com/clerk/javascript/issues/9249
+    if rules.parties and "azp" in claims and claims["azp"] not in rules.parties:
+        raise UnauthenticatedError("wrong_party")
+    if claims.get("sts") == "pending":
+        raise UnauthenticatedError("pending_session")
+    # Machines' tokens (`mch_…`) are signed with the same key; old ones carry no category.
+    if not CLERK_USER_ID.fullmatch(claims["sub"]):
+        raise UnauthenticatedError("not_a_session")

@@ -1,0 +1,86 @@
+"""Measuring requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from api.authenticate import CALLER
+from api.measure import measure_requests, route_of
+from api.verify import Caller
+from schema.ops.metrics import ApiMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+async def route(path: str, *, method: str = "GET") -> web.Request:
+    """Return a request as the router hands it to the middlewares."""
+    app = web.Application()
+
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app.router.add_get("/v1/users/{id:[^/]+}", handler)
+    app.router.add_get("/livez", handler)
+    request = make_mocked_request(method, path, app=app)
+    request._match_info = await app.router.resolve(request)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "label"),
+    [
+        ("GET", "/v1/users/user_1", "/v1/users/{id}"),
+        ("GET", "/v1/users/user_1?limit=5", "/v1/users/{id}"),
+        ("GET", "/wp-admin", "unmatched"),
+        ("PUT", "/v1/users/user_1", "unmatched"),
+    ],
+)
+async def test_the_label_is_the_template(method: str, path: str, label: str) -> None:
+    """Scanners and ids must not make new series."""
+    assert route_of(await route(path, method=method)) == label
+
+
+async def test_a_request_is_one_observation_and_one_line() -> None:
+    """With the status class, and with the caller where there is one."""
+    registry = CollectorRegistry()
+    request = await route("/v1/users/user_2")
+    request[CALLER] = Caller(clerk_id="user_1", user_id=UUID(int=1))
+    with capture_logs() as lines:
+        await measure_requests(ApiMetrics(registry))(request, _answer(404))
+
+    labels = {"route": "/v1/users/{id}", "status": "4xx"}
+    assert registry.get_sample_value("clerkwork_http_request_seconds_count", labels) == 1
+    (line,) = lines
+    assert line.pop("duration_ms") >= 0
+    assert line == {
+        "event": "request_served",
+        "log_level": "info",
+        "method": "GET",
+        "route": "/v1/users/{id}",
+        "status": 404,
+        "user_id": "user_1",
+    }
+
+
+async def test_probes_do_not_fill_the_log() -> None:
+    """They come every few seconds."""
+    metrics = ApiMetrics(CollectorRegistry())
+    with capture_logs() as lines:
+        await measure_requests(metrics)(await route("/livez"), _answer(200))
+
+    assert [line["log_level"] for line in lines] == ["debug"]
+
+
+def _answer(status: int) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status)
+
+    return handler

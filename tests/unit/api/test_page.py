@@ -1,0 +1,158 @@
+"""Pages: limits and cursors."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from api.page import Cursor, Page, decode_cursor, encode_cursor, parse_limit, parse_page
+from schema.http.errors import HttpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CURSOR = Cursor(
+    created_at=datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC),
+    user_id=UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11"),
+)
+moments = st.datetimes(timezones=st.just(UTC))
+ValueT = TypeVar("ValueT")
+
+
+def attempt(parse: Callable[[str], ValueT], text: str) -> ValueT | HttpError:
+    """Return what `parse` returns or, where it refuses, its error."""
+    try:
+        return parse(text)
+    except HttpError as error:
+        return error
+
+
+@given(moments, st.uuids())
+@example(datetime.min.replace(tzinfo=UTC), UUID(int=0))
+@example(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+def test_a_cursor_comes_back_as_it_was(created_at: datetime, user_id: UUID) -> None:
+    """To the microsecond, which is what PostgreSQL keeps."""
+    cursor = Cursor(created_at=created_at, user_id=user_id)
+
+    assert decode_cursor(encode_cursor(cursor)) == cursor
+
+
+@given(moments, st.uuids())
+def test_a_cursor_travels_in_a_url_unescaped(created_at: datetime, user_id: UUID) -> None:
+    """Thirty-four characters of the base64url alphabet."""
+    text = encode_cursor(Cursor(created_at=created_at, user_id=user_id))
+
+    assert len(text) == 34
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+@given(
+    st.text()
+    | st.binary(min_size=25, max_size=25).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+    | st.binary(min_size=24, max_size=24).map(
+        lambda raw: base64.urlsafe_b64encode(b"\x01" + raw).rstrip(b"=").decode()
+    )
+)
+def test_any_text_is_a_cursor_or_a_400(text: str) -> None:
+    """What is accepted is what encode_cursor writes, to the letter."""
+    result = attempt(decode_cursor, text)
+
+    if isinstance(result, HttpError):
+        assert (result.status, result.code) == (400, "INVALID_CURSOR")
+    else:
+        assert encode_cursor(result) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "é",
+        "\udc80",
+        encode_cursor(CURSOR) + "=",
+        encode_cursor(CURSOR) + "\n",
+        encode_cursor(CURSOR)[:-1],
+        base64.urlsafe_b64encode(b"\x02" + bytes(24)).rstrip(b"=").decode(),
+        base64.urlsafe_b64encode(b"\x01\x7f" + bytes(23)).rstrip(b"=").decode(),
+    ],
+)
+def test_cursors_that_nobody_gave(text: str) -> None:
+    """Other versions, other spellings, and times that no calendar has."""
+    with pytest.raises(HttpError) as caught:
+        decode_cursor(text)
+
+    assert caught.value.details == {"field": "cursor"}
+
+
+@pytest.mark.parametrize(("text", "limit"), [("1", 1), ("20", 20), ("99", 99), ("100", 100)])
+def test_limits(text: str, limit: int) -> None:
+    """From 1 to 100."""
+    assert parse_limit(text) == limit
+
+
+@given(st.text() | st.integers().map(str))
+@example("0")
+@example("101")
+@example("+5")
+@example(" 5")
+@example("5.0")
+@example("٣")
+@example("")
+@example("9" * 5000)
+def test_any_text_is_a_limit_or_a_400(text: str) -> None:
+    """Numbers are ASCII digits, without sign or spaces."""
+    result = attempt(parse_limit, text)
+
+    if isinstance(result, HttpError):
+        assert (result.status, result.code) == (400, "INVALID_LIMIT")
+        assert result.details == {"field": "limit"}
+    else:
+        assert str(result) == text
+        assert 1 <= result <= 100
+
+
+def test_a_page_has_defaults() -> None:
+    """Twenty, from the newest."""
+    assert parse_page([]) == Page(limit=20, after=None)
+
+
+def test_a_page_is_what_was_asked_for() -> None:
+    """Both parameters, in either order."""
+    query = [("cursor", encode_cursor(CURSOR)), ("limit", "5")]
+
+    assert parse_page(query) == Page(limit=5, after=CURSOR)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ([("limit", "5"), ("limit", "5")], "INVALID_LIMIT", "limit"),
+        ([("cursor", encode_cursor(CURSOR))] * 2, "INVALID_CURSOR", "cursor"),
+        ([("cursor", "")], "INVALID_CURSOR", "cursor"),
+        ([("Limit", "5")], "UNKNOWN_PARAMETER", "Limit"),
+        ([("limit", "5"), ("offset", "5")], "UNKNOWN_PARAMETER", "offset"),
+        ([("x" * 1000, "")], "UNKNOWN_PARAMETER", "x" * 64),
+    ],
+)
+def test_the_parameter_at_fault_is_named(
+    query: list[tuple[str, str]], code: str, field: str
+) -> None:
+    """Neither a typo nor a contradiction is silently ignored."""
+    with pytest.raises(HttpError) as caught:
+        parse_page(query)
+
+    assert (caught.value.status, caught.value.code) == (400, code)
+    assert caught.value.details == {"field": field}
+
+
+def test_cursors_keep_microseconds_apart() -> None:
+    """Two users of the same millisecond have different places."""
+    later = Cursor(created_at=CURSOR.created_at + timedelta(microseconds=1), user_id=CURSOR.user_id)
+
+    assert encode_cursor(later) != encode_cursor(CURSOR)

@@ -1,0 +1,97 @@
+"""Rows as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+
+from api.present import FULL, PUBLIC, encode, present_page, present_user, tag, write_time
+from api.read import User
+
+ADA = User(
+    id=UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11"),
+    clerk_id="user_1",
+    email="ada@example.com",
+    email_verified=True,
+    first_name="Ada",
+    last_name="Lovelace",
+    username=None,
+    image_url="https://img.example.com/ada",
+    external_id="42",
+    role="user",
+    status="active",
+    public_metadata='{"n": 12345678901234567890123, "x": 1.10}',
+    last_sign_in_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+    last_active_at=None,
+    created_at=datetime(2026, 1, 1, 0, 0, 0, 999_999, tzinfo=UTC),
+    updated_at=datetime(2026, 1, 2, tzinfo=UTC),
+    deleted_at=None,
+    version=1_767_312_000_000,
+)
+
+
+def test_others_see_a_public_profile() -> None:
+    """Nothing but what a byline or an avatar needs."""
+    assert json.loads(encode(present_user(ADA, fully=False))) == {
+        "id": "6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11",
+        "clerk_id": "user_1",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "username": None,
+        "image_url": "https://img.example.com/ada",
+        "created_at": "2026-01-01T00:00:00.999Z",
+    }
+
+
+def test_a_user_sees_everything_of_themselves() -> None:
+    """Every column that is read is shown, and `version` is a number."""
+    shown = json.loads(encode(present_user(ADA, fully=True)))
+
+    assert set(shown) == {field.name for field in fields(User)}
+    assert shown["email"] == "ada@example.com"
+    assert shown["last_sign_in_at"] == "2026-01-31T12:00:00.000Z"
+    assert shown["deleted_at"] is None
+    assert shown["version"] == 1_767_312_000_000
+
+
+def test_metadata_keeps_every_digit() -> None:
+    """No parser of ours stands between PostgreSQL's JSON and the caller's."""
+    body = encode(present_user(ADA, fully=True))
+
+    assert b'"public_metadata":{"n": 12345678901234567890123, "x": 1.10}' in body
+
+
+def test_what_is_public_is_a_part_of_the_whole() -> None:
+    """No field is shown to strangers and not to its owner, none twice."""
+    assert set(PUBLIC) < set(FULL)
+    assert len(set(FULL)) == len(FULL)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 31, tzinfo=UTC), "2026-01-31T00:00:00.000Z"),
+        (
+            datetime(2026, 1, 31, 1, tzinfo=timezone(timedelta(hours=2))),
+            "2026-01-30T23:00:00.000Z",
+        ),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_times_are_utc_to_the_millisecond(moment: datetime, text: str) -> None:
+    """One spelling for every time."""
+    assert write_time(moment) == text
+
+
+def test_a_list_says_whether_there_is_more() -> None:
+    """`next_cursor` is always there, and null at the end."""
+    assert encode(present_page([], next_cursor=None)) == b'{"data":[],"next_cursor":null}'
+
+
+def test_a_tag_names_the_bytes() -> None:
+    """Equal bodies have equal tags, others have others."""
+    assert tag(b"a") == tag(b"a") != tag(b"b")
