@@ -1,0 +1,136 @@
+"""What every test can ask for: recorded webhooks, and a real Kafka and PostgreSQL.
+
+The servers run in containers when a Docker engine answers, else as child processes; the same
+tests run on either. Nothing starts before a test asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from docker import DockerClient
+from docker.errors import DockerException
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.community.postgres import PostgresContainer
+
+from deploy.migrate import migrate
+from deploy.stack import running_stack
+from deploy.topics import apply_topics, connected_admin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "schema/kafka/samples"
+
+# What a developer has exported must not decide what a test sees.
+_OURS = ("KAFKA_", "CLERK_", "INGEST_", "WORKER_", "API_", "LOG_", "DATABASE_URL", "REDIS_URL")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(_OURS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sample() -> dict[str, bytes]:
+    """Every recorded webhook body, by the name of its file without `.json`."""
+    return {path.stem: path.read_bytes() for path in sorted(SAMPLES.glob("*.json"))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Servers:
+    """Where the real Kafka and PostgreSQL of this test run are."""
+
+    bootstrap_servers: str
+    database_url: str
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A Kafka and a PostgreSQL for the whole run."""
+    with contextlib.ExitStack() as stack:
+        if _docker_answers():
+            kafka = stack.enter_context(KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft())
+            postgres = stack.enter_context(PostgresContainer("postgres:18", driver=None))
+            yield Servers(
+                bootstrap_servers=kafka.get_bootstrap_server(),
+                database_url=postgres.get_connection_url(),
+            )
+            return
+        data = tmp_path_factory.mktemp("servers")
+        stack.callback(shutil.rmtree, data, ignore_errors=True)
+        running = stack.enter_context(running_stack(data=data))
+        yield Servers(
+            bootstrap_servers=running.bootstrap_servers, database_url=running.database_url
+        )
+
+
+def _docker_answers() -> bool:
+    if not (os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()):
+        return False  # the client would leave a socket open while it finds out
+    try:
+        client = DockerClient.from_env(timeout=5)
+    except DockerException:
+        return False
+    with contextlib.closing(client):
+        try:
+            return bool(client.ping())
+        except DockerException:
+            return False
+
+
+@pytest.fixture(scope="session")
+async def bootstrap_servers(servers: Servers) -> str:
+    """The address of a Kafka that has every topic."""
+    async with connected_admin({"bootstrap_servers": servers.bootstrap_servers}) as admin:
+        assert await apply_topics(admin) == []
+    return servers.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+async def template_database(servers: Servers) -> str:
+    """The name of a migrated database that others are copied from."""
+    name = "template_clerkwork"
+    await _execute(servers.database_url, f"CREATE DATABASE {name}")
+    await migrate(_on_database(servers.database_url, name))
+    return name
+
+
+@pytest.fixture
+async def database_url(servers: Servers, template_database: str) -> AsyncIterator[str]:
+    """The URL of a migrated, empty database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    await _execute(servers.database_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield _on_database(servers.database_url, name)
+    await _execute(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to this test's database, to arrange and to look."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _on_database(url: str, name: str) -> str:
+    return f"{url.rpartition('/')[0]}/{name}"

@@ -1,0 +1,34 @@
+"""Holding off forgers without ever locking Clerk out."""
+
+from __future__ import annotations
+
+from ingest.throttle import Throttle
+
+
+def test_a_source_is_blocked_after_its_forgeries() -> None:
+    """The first ones are answered 401, then the door stays shut."""
+    throttle = Throttle(forgeries_per_minute=3)
+    answers = []
+    for _ in range(5):
+        answers.append(throttle.blocks("203.0.113.9"))
+        throttle.reject("203.0.113.9")
+
+    assert answers == [False, False, False, True, True]
+
+
+def test_other_sources_are_not_blocked_with_it() -> None:
+    """Each address has its own count."""
+    throttle = Throttle(forgeries_per_minute=1)
+    throttle.reject("203.0.113.9")
+
+    assert not throttle.blocks("203.0.113.10")
+
+
+def test_a_source_that_signs_rightly_is_never_blocked() -> None:
+    """Behind one proxy Clerk and a forger have one address."""
+    throttle = Throttle(forgeries_per_minute=1)
+    throttle.vouch("203.0.113.9")
+    for _ in range(10):
+        throttle.reject("203.0.113.9")
+
+    assert not throttle.blocks("203.0.113.9")
