@@ -57,7 +57,8 @@ def error_response(error: HttpError, *, request_id: str) -> web.Response:
     if error.details:
         body["details"] = dict(error.details)
     body["requestId"] = request_id
-    body["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    body["timestamp"] = now.replace("+00:00", "Z")
     return web.json_response({"error": body}, status=error.status, headers=error.headers)
 
 
