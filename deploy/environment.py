@@ -98,11 +98,16 @@ class Environment:
             if self._written_stamp().startswith(TEST.name):
                 extent = TEST  # who had the tools keeps them
             self._require_space(extent)
+            self._install(extent)
+            self.stamp.write_text(self.stamp_for(extent))
+
+    def _install(self, extent: Extent) -> None:
+        try:
             # Only now: importing it takes longer than everything else in a usual start.
             from deploy.installer import Installer  # noqa: PLC0415
-
-            Installer(environment=self, extent=extent).install()
-            self.stamp.write_text(self.stamp_for(extent))
+        except ModuleNotFoundError as error:
+            raise EnvironmentRefusedError(incomplete_python(f"its module {error.name}")) from None
+        Installer(environment=self, extent=extent).install()
 
     def _written_stamp(self) -> str:
         with contextlib.suppress(OSError):
@@ -121,6 +126,7 @@ class Environment:
                 "for the right to write there."
             ) from None
         with lock:
+            os.set_inheritable(lock.fileno(), True)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -156,6 +162,15 @@ def start_console(arguments: Sequence[str]) -> NoReturn:
     python = str(environment.python)
     # -P: a directory called `deploy` where the user happens to be is not ours.
     os.execv(python, [python, "-P", "-m", "deploy", *arguments])  # noqa: S606
+
+
+def incomplete_python(what: str) -> str:
+    """Return what to say when a part of Python itself is missing."""
+    return (
+        f"This Python ({sys.executable}) came without {what}. On Debian and Ubuntu install "
+        f"python{sys.version_info[0]}.{sys.version_info[1]}-venv; elsewhere, a complete Python. "
+        "Then start again."
+    )
 
 
 def say(line: str) -> None:

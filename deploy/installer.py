@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.environment import Environment, EnvironmentRefusedError, Extent, say
+from deploy.environment import Environment, EnvironmentRefusedError, Extent, incomplete_python, say
 from deploy.trouble import explain, is_offline
 
 INSTALLER_LOCK = Path(__file__).with_name("installer.lock")
@@ -87,11 +87,7 @@ class Installer:
         venv.EnvBuilder(clear=True, symlinks=True).create(directory)
         wheel = next(bundled_pips(), None)
         if wheel is None:
-            raise EnvironmentRefusedError(
-                "This Python came without pip: its module ensurepip is missing. On Debian and "
-                f"Ubuntu install python{sys.version_info[0]}.{sys.version_info[1]}-venv; "
-                "elsewhere, a complete Python. Then start again."
-            )
+            raise EnvironmentRefusedError(incomplete_python("pip: there is no module ensurepip"))
         site_packages = sysconfig.get_path("purelib", vars={"base": str(directory)}, scheme="venv")
         zipfile.ZipFile(wheel).extractall(site_packages)
 
@@ -99,14 +95,25 @@ class Installer:
         lock = str(self.environment.root / self.extent.lock)
         ourselves = (*OURSELVES, str(self.environment.root))
         try:
-            self._pip("install", *LOCKED, "--no-compile", "-r", str(INSTALLER_LOCK))
+            self._fetch_uv()
             self._uv("install", *LOCKED, "--index-strategy=unsafe-best-match", "-r", lock)
             self._uv("install", *ourselves)
         except _StepFailedError:
-            if is_offline(self.log.read_text()):
-                raise
             self._pip("install", *LOCKED, "--no-compile", "-r", lock)
             self._pip("install", *ourselves)
+
+    def _fetch_uv(self) -> None:
+        try:
+            self._pip("install", *LOCKED, "--no-compile", "-r", str(INSTALLER_LOCK))
+        except _StepFailedError:
+            self._give_up_if_offline()
+            raise
+
+    def _give_up_if_offline(self) -> None:
+        """Spare the user pip's patience when it has just been tried."""
+        log = self.log.read_text()
+        if is_offline(log):
+            raise EnvironmentRefusedError(explain(log, self.log))
 
     def _pip(self, *arguments: str) -> None:
         python = str(self.environment.python)
@@ -129,7 +136,11 @@ class Installer:
         return pip_options(listed.stdout)
 
     def _run(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
-        """Run to the end, with everything it says in the log."""
+        """Run to the end, with everything it says in the log.
+
+        The command inherits the lock of the installation: when we are killed and it is not,
+        the next start waits for its end.
+        """
         with self.log.open("a") as log:
             running = subprocess.Popen(  # noqa: S603 - commands are ours
                 command,
@@ -138,6 +149,7 @@ class Installer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                close_fds=False,
             )
             try:
                 while running.poll() is None:
@@ -154,9 +166,10 @@ class Installer:
 
 def bundled_pips() -> Iterator[Path]:
     """Yield the wheels of pip that came with this Python."""
-    places = [sysconfig.get_config_var("WHEEL_PKG_DIR"), "/usr/share/python-wheels"]
+    places = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
     if (ensurepip := importlib.util.find_spec("ensurepip")) and ensurepip.origin:
         places.append(Path(ensurepip.origin).with_name("_bundled"))
+    places.append("/usr/share/python-wheels")  # Debian's, of use even without its ensurepip
     for place in places:
         if place:
             yield from Path(place).glob("pip-*.whl")

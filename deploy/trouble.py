@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-LAST_LINES = 8
+LAST_LINES = 5
+LONGEST_LINE = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +24,8 @@ class Trouble:
 
 OFFLINE = Trouble(
     signs=(
-        r"NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|NameResolutionError"
-        r"|Max retries exceeded|Network is unreachable|Temporary failure in name resolution"
-        r"|client error \(Connect\)|dns error|tunnel error|operation timed out"
+        r"Retry\(total=0,.*(NewConnectionError|Timeout|ProxyError|NameResolutionError|Protocol)"
+        r"|Max retries exceeded|client error \(Connect\)|dns error|operation timed out"
     ),
     advice=(
         "No package index can be reached. Check the network; behind a proxy set HTTPS_PROXY; with "
@@ -84,5 +84,5 @@ def explain(log: str, path: Path) -> str:
             break
     else:
         advice = "The installation failed for a reason not foreseen."
-    last = "\n".join(f"  {line}" for line in log.splitlines()[-LAST_LINES:])
+    last = "\n".join(f"  {line[:LONGEST_LINE]}" for line in log.splitlines()[-LAST_LINES:])
     return f"{advice}\nThe log, {path}, ends with:\n{last}"

@@ -25,7 +25,12 @@ JAVA_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
 )
 
+RECORDS = "records"
+SETTINGS_FILE = "server.properties"
+FORMAT = ("kafka.tools.StorageTool", "format", "--config", SETTINGS_FILE, "--cluster-id")
+
 SETTINGS = {
+    "log.dirs": RECORDS,  # relative: a path may contain what separates paths in this setting
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
@@ -90,14 +95,15 @@ class Kafka:
         require_free(self.port, asked_by="Kafka")
         if not is_free(self._controller_port):
             self._controller_port = free_port()
-        settings = self._write_settings()
+        self._write_settings()
         java: list[str | Path] = [JAVA, *JAVA_OPTIONS, "-cp", classpath]
-        self._format(java, settings)
+        self._format(java)
         self._process = Process(
             Program(
                 name="Kafka",
-                command=[*java, "kafka.Kafka", settings],
+                command=[*java, "kafka.Kafka", SETTINGS_FILE],
                 log=self._log,
+                directory=self._data,
                 environment=BARE_ENVIRONMENT,
                 ready=lambda: serves(self.port),
             )
@@ -119,26 +125,25 @@ class Kafka:
         self.stop()
         self.start()
 
-    def _write_settings(self) -> Path:
+    def _write_settings(self) -> None:
         controller = f"{LOOPBACK}:{self._controller_port}"
         settings = SETTINGS | {
             "listeners": f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
             "controller.quorum.voters": f"1@{controller}",
-            "log.dirs": str(self._data / "records"),
         }
-        path = self._data / "server.properties"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        return path
+        self._data.mkdir(parents=True, exist_ok=True)
+        lines = [f"{name}={value}\n" for name, value in settings.items()]
+        (self._data / SETTINGS_FILE).write_text("".join(lines))
 
-    def _format(self, java: list[str | Path], settings: Path) -> None:
+    def _format(self, java: list[str | Path]) -> None:
         """Prepare the directory for records, unless that has been done."""
-        if (self._data / "records" / "meta.properties").exists():
+        if (self._data / RECORDS / "meta.properties").exists():
             return
         run_tool(
-            [*java, "kafka.tools.StorageTool", "format", "-c", settings, "-t", new_cluster_id()],
+            [*java, *FORMAT, new_cluster_id()],
             purpose=f"prepare {self._data} for Kafka",
+            directory=self._data,
         )
 
 
