@@ -88,6 +88,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
                 topic.name,
                 num_partitions=topic.partitions,
                 replication_factor=BROKER_DEFAULT,
+                replica_assignments={},  # aiokafka takes -1 for "assigned by hand"
                 topic_configs=dict(topic.config),
             )
             for topic in topics

@@ -112,10 +112,7 @@ def _build_broker(
         max_poll_interval_ms=2**31 - 1,
     )
 
-    @subscriber
-    async def consume(message: KafkaMessage) -> None:
-        await consumer.consume(message.raw_message)  # type: ignore[arg-type]  # a batch is a tuple
-
+    subscriber(consumer.consume)
     return broker, subscriber
 
 
@@ -144,5 +141,6 @@ async def _parse(records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
     )
 
 
-async def _leave_encoded(_message: KafkaMessage) -> None:
-    """Decode nothing: each record is decoded on its own, so that a bad one is alone."""
+async def _leave_encoded(message: KafkaMessage) -> Any:
+    """Hand on the records as they are: each is decoded on its own, so that a bad one is alone."""
+    return message.raw_message

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import asyncpg
-
 from schema.kafka.clerk import time_from_ms
 from schema.postgres.statements import read_statements
 from workers.collapse import columns, last_seen_by_user, newest_by_user
@@ -21,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    import asyncpg
+
     from workers.decode import Event
+
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 _SQL: Final = read_statements(__file__)
 _ACQUIRE_TIMEOUT_S: Final = 5.0
-
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 
 class EventRow(NamedTuple):

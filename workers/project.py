@@ -85,7 +85,8 @@ def _snapshot(user: User, *, timestamp_ms: int, event_id: str) -> UserRow:
         public_metadata=_metadata(user),
         last_sign_in_at=_time(user.last_sign_in_at, "last_sign_in_at"),
         last_active_at=_time(user.last_active_at, "last_active_at"),
-        created_at=_time(user.created_at, "created_at"),
+        # Clerk always sends it; lists are ordered by it, so that a user without one needs one.
+        created_at=_time(user.created_at, "created_at") or time_from_ms(version),
         updated_at=time_from_ms(version),
         deleted_at=None,
         version=version,

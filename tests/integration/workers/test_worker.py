@@ -1,0 +1,177 @@
+"""A worker between a real Kafka and a real PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from deploy.stack.ports import free_port
+from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
+from tests.factories import new_event_id, new_user_id, user_event
+from tests.waiting import until
+from workers.app import running_worker
+from workers.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    import asyncpg
+    from aiokafka import AIOKafkaProducer
+
+    Database = asyncpg.Connection[asyncpg.Record]
+    ReadTopic = Callable[[str], Awaitable[list[Any]]]
+
+TOPIC = "clerk.user-events"
+
+
+@pytest.fixture
+def settings(
+    bootstrap_servers: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> WorkerSettings:
+    """Settings of a worker on this test's database."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("WORKER_METRICS_PORT", str(free_port()))
+    return WorkerSettings()
+
+
+@pytest.fixture
+async def worker(settings: WorkerSettings) -> AsyncIterator[str]:
+    """The address of a running worker's probes."""
+    async with running_worker(settings):
+        yield f"http://127.0.0.1:{settings.worker_metrics_port}"
+
+
+async def _publish(
+    producer: AIOKafkaProducer,
+    user_id: str,
+    value: bytes | None,
+    *,
+    event_id: str | None = None,
+    extra: list[tuple[str, Any]] | None = None,
+) -> str:
+    event_id = event_id or new_event_id()
+    headers = EventHeaders(
+        event_id=event_id,
+        event_type="user.updated",
+        source="tests",
+        occurred_at=None,
+        subject=user_id,
+        request_id="tests",
+    )
+    await producer.send_and_wait(
+        TOPIC,
+        value,
+        key=user_id.encode(),
+        headers=[*write_event_headers(headers), *(extra or [])],
+    )
+    return event_id
+
+
+async def _outcome(database: Database, event_id: str) -> str | None:
+    return await database.fetchval("SELECT outcome FROM events WHERE event_id = $1", event_id)
+
+
+async def _get(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_event_becomes_a_row(producer: AIOKafkaProducer, database: Database) -> None:
+    """What ingest published is in PostgreSQL, rows and ledger, with its place in Kafka."""
+    user_id = new_user_id()
+    event_id = await _publish(producer, user_id, user_event(user_id, at=0))
+    await until(lambda: _outcome(database, event_id), lambda outcome: outcome == "applied")
+    row = await database.fetchrow("SELECT * FROM events WHERE event_id = $1", event_id)
+
+    assert row is not None
+    assert (row["topic"], row["type"], row["clerk_user_id"]) == (TOPIC, "user.updated", user_id)
+    assert await database.fetchval("SELECT first_name FROM users WHERE clerk_id = $1", user_id)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_bad_records_are_dead_letters_and_stop_nobody(
+    producer: AIOKafkaProducer, database: Database, read_topic: ReadTopic
+) -> None:
+    """Null values, broken bytes and null headers: each is kept as it was, the rest is applied."""
+    user_id = new_user_id()
+    poison = [None, b"\xff\xfe", b"{}", user_event(user_id, at=1, updated_at="yesterday")]
+    ids = [await _publish(producer, user_id, value) for value in poison]
+    good = await _publish(producer, user_id, user_event(user_id, at=2), extra=[("x-null", None)])
+    await until(lambda: _outcome(database, good), lambda outcome: outcome == "applied")
+    letters = [r for r in await read_topic(f"{TOPIC}.dlq") if r.key == user_id.encode()]
+    headers = [read_headers(letter.headers) for letter in letters]
+
+    assert [await _outcome(database, event_id) for event_id in ids] == ["dead"] * 4
+    assert sorted(r.value or b"" for r in letters) == sorted(p or b"" for p in poison)
+    assert {h["ce_id"] for h in headers} == set(ids)
+    assert {h["x-original-topic"] for h in headers} == {TOPIC}
+    assert {h["x-error-class"] for h in headers} == {"poison.decode"}
+    assert all(h["__connect.errors.offset"].isdigit() for h in headers)
+
+
+async def test_offsets_are_committed_after_the_rows(
+    settings: WorkerSettings, producer: AIOKafkaProducer, database: Database
+) -> None:
+    """A worker that starts again goes on where the last one ended."""
+    user_id = new_user_id()
+    async with running_worker(settings):
+        first = await _publish(producer, user_id, user_event(user_id, at=0))
+        await until(lambda: _outcome(database, first), lambda outcome: outcome == "applied")
+    await database.execute("TRUNCATE events, users")
+    async with running_worker(settings):
+        second = await _publish(producer, user_id, user_event(user_id, at=1))
+        await until(lambda: _outcome(database, second), lambda outcome: outcome == "applied")
+
+    assert await _outcome(database, first) is None
+
+
+async def test_a_missing_table_makes_the_worker_wait(
+    worker: str, producer: AIOKafkaProducer, database: Database, read_topic: ReadTopic
+) -> None:
+    """Not ready, alive, nothing lost and nothing dead-lettered; it goes on when it can."""
+    user_id = new_user_id()
+    await database.execute("ALTER TABLE events RENAME TO forgotten")
+    ids = [await _publish(producer, user_id, user_event(user_id, at=n)) for n in range(5)]
+    await until(lambda: _get(f"{worker}/readyz"), lambda answer: answer[0] == 503)
+    alive, _ = await _get(f"{worker}/livez")
+    _, metrics = await _get(f"{worker}/metrics")
+    await database.execute("ALTER TABLE forgotten RENAME TO events")
+    for event_id in ids:
+        await until(lambda e=event_id: _outcome(database, e), lambda outcome: outcome is not None)
+    letters = [r for r in await read_topic(f"{TOPIC}.dlq") if r.key == user_id.encode()]
+
+    assert alive == 200
+    assert "clerkwork_worker_waiting 1.0" in metrics
+    assert letters == []
+    assert (await until(lambda: _get(f"{worker}/readyz"), lambda a: a[0] == 200))[0] == 200
+
+
+async def test_a_bug_stops_the_line_and_loses_nothing(
+    worker: str,
+    producer: AIOKafkaProducer,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An error nobody foresaw is tried again from the same offset, not committed past."""
+    monkeypatch.setattr("workers.commit.BUG_PAUSE_S", 0.1)
+    failures = iter([KeyError("a bug"), ValueError("another")])
+
+    async def buggy(*args: Any) -> Any:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return await original(*args)
+
+    import workers.consume as module  # noqa: PLC0415
+
+    original = module.apply
+    monkeypatch.setattr(module, "apply", buggy)
+    user_id = new_user_id()
+    event_id = await _publish(producer, user_id, user_event(user_id, at=0))
+    await until(lambda: _outcome(database, event_id), lambda outcome: outcome == "applied")
+    _, metrics = await _get(f"{worker}/metrics")
+
+    assert "clerkwork_worker_bugs_total 2.0" in metrics

@@ -1,0 +1,111 @@
+"""From a Kafka record to an event, whatever the record holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema.kafka.clerk import EPOCH
+from tests.factories import make_body, make_record
+from workers.decode import decode
+
+
+def test_what_the_ledger_keeps_is_read(sample: dict[str, bytes]) -> None:
+    """An event knows its id, type, time and user."""
+    event = decode(make_record(sample["user.created"], event_id="msg_1", subject="user_1"))
+
+    assert (event.event_id, event.type, event.clerk_user_id, event.reason) == (
+        "msg_1",
+        "user.created",
+        "user_1",
+        None,
+    )
+    assert event.occurred_at == datetime(2026, 1, 1, 0, 0, 0, 32_000, tzinfo=UTC)
+
+
+def test_every_recorded_webhook_can_be_read(sample: dict[str, bytes]) -> None:
+    """No sample is dead; only events of users change anything yet."""
+    events = {name: decode(make_record(body)) for name, body in sample.items()}
+
+    assert [name for name, event in events.items() if event.reason] == []
+    assert {name for name, event in events.items() if event.user} == {
+        name for name in sample if name.startswith("user.")
+    }
+
+
+@pytest.mark.parametrize("body", [None, b"", b"\xff", b"{", b"[]", b'{"type":"x"}'])
+def test_what_cannot_be_read_says_why(body: bytes | None) -> None:
+    """A record that is no event is dead at once, and known by its svix-id all the same."""
+    event = decode(make_record(body, event_id="msg_1"))
+
+    assert event.event_id == "msg_1"
+    assert event.user is None
+    assert event.reason is not None
+    assert event.occurred_at == EPOCH
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("ce_id", None)],
+        [("ce_id", b"\xff\xfe")],
+        [("ce_id", b"")],
+        [("ce_id", b"a b")],
+        [("ce_id", b"x" * 5000)],
+        [("ce_id", b"\x00")],
+    ],
+)
+def test_a_record_without_a_usable_id_is_known_by_its_place(
+    headers: list[tuple[str, bytes | None]],
+) -> None:
+    """Whatever other producers put into headers, the ledger can take the key."""
+    record = make_record(make_body("user.created"), headers=headers, partition=3, offset=9)
+
+    assert decode(record).event_id == "clerk.user-events-3-9"
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"updated_at": "yesterday"}, "$.data.updated_at"),
+        ({"updated_at": None}, "$.data.updated_at"),
+        ({"updated_at": -5}, "$.data.updated_at"),
+        ({"updated_at": 10**18}, "$.data.updated_at"),
+        ({"last_active_at": 10**18}, "$.data.last_active_at"),
+        ({"email_addresses": [{"id": 5}]}, "$.data.email_addresses[0].id"),
+        ({"email_addresses": "none"}, "$.data.email_addresses"),
+        ({"first_name": "a\x00b"}, "$.data.first_name"),
+        ({"id": "user_\x00"}, "$.data.id"),
+        ({"public_metadata": {"a": "\x00"}}, "$.data.public_metadata"),
+        ({"public_metadata": []}, "$.data.public_metadata"),
+        ({"banned": "yes"}, "$.data.banned"),
+    ],
+)
+def test_a_bad_field_is_named(over: dict[str, object], field: str) -> None:
+    """The reason names the field, and holds nothing of the payload."""
+    event = decode(make_record(make_body("user.updated", **over)))
+
+    assert event.type == "user.updated"
+    assert event.reason is not None
+    assert event.reason.startswith(f"{field}: ")
+    assert "yesterday" not in event.reason
+
+
+def test_a_backslash_before_u0000_is_no_nul() -> None:
+    """An escaped backslash before u0000 is harmless text."""
+    event = decode(make_record(make_body("user.updated", public_metadata={"a": "\\u0000"})))
+
+    assert event.reason is None
+
+
+@given(
+    st.none() | st.binary(max_size=300),
+    st.lists(st.tuples(st.sampled_from(["ce_id", "ce_subject", "x"]), st.none() | st.binary())),
+)
+def test_no_record_raises(body: bytes | None, headers: list[tuple[str, bytes | None]]) -> None:
+    """Any bytes in value and headers become an event."""
+    assert decode(make_record(body, headers=headers)).event_id

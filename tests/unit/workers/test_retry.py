@@ -1,0 +1,59 @@
+"""Which failures mean: not now."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from workers.retry import NotNowError, not_now_unless_bad
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(),
+        ConnectionRefusedError(),
+        TimeoutError(),
+        asyncpg.InterfaceError("the pool is closing"),
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.CannotConnectNowError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.TooManyConnectionsError(),
+        asyncpg.DiskFullError(),
+        asyncpg.DeadlockDetectedError(),
+        asyncpg.SerializationError(),
+        asyncpg.LockNotAvailableError(),
+        asyncpg.QueryCanceledError(),
+        asyncpg.ReadOnlySQLTransactionError(),
+        asyncpg.UndefinedTableError(),
+        asyncpg.UndefinedColumnError(),
+        asyncpg.InsufficientPrivilegeError(),
+        asyncpg.InvalidPasswordError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_waiting_can_cure(error: Exception) -> None:
+    """Outages, conflicts and configuration are never the event's fault."""
+    with pytest.raises(NotNowError), not_now_unless_bad():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.NotNullViolationError(),
+        asyncpg.CheckViolationError(),
+        asyncpg.UniqueViolationError(),
+        asyncpg.UntranslatableCharacterError(),
+        asyncpg.CharacterNotInRepertoireError(),
+        asyncpg.NumericValueOutOfRangeError(),
+        asyncpg.DataError(),
+        asyncpg.ProgramLimitExceededError(),
+        KeyError("a bug"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_waiting_cannot_cure(error: Exception) -> None:
+    """Bad values and bugs come through as they are."""
+    with pytest.raises(type(error)), not_now_unless_bad():
+        raise error
