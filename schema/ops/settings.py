@@ -98,7 +98,7 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 def read_settings(settings: type[SettingsT]) -> SettingsT:
     """Read `settings` from the environment.
 
-    Raises SystemExit (code 2) with one line per problem: variable, reason, never the value.
+    Raises SystemExit with one line per problem: variable, reason, never the value.
     """
     try:
         return settings()

@@ -103,7 +103,9 @@ def test_another_secret_is_forged() -> None:
     assert _verdict(BODY, sign(BODY, secret=OTHER_SECRET, timestamp_s=NOW_S)) is Verdict.FORGED
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_%%%%", "a"])
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "whsec_%%%%", "a", SECRET + "%", SECRET[6:], "whsec_c2hvcnQ="]
+)
 def test_a_bad_secret_is_refused_at_the_start(secret: str) -> None:
     """Whatever svix raises for a secret that is none is a ValueError, as settings expect."""
     with pytest.raises(ValueError, match="signing secret"):

@@ -1,0 +1,81 @@
+"""What a log line looks like, and what is never in one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from schema.ops.logs import configure_logs
+from schema.ops.settings import ProcessSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def _configure(monkeypatch: pytest.MonkeyPatch, log_format: str) -> Any:
+    monkeypatch.setenv("LOG_FORMAT", log_format)
+    configure_logs(ProcessSettings())
+    return structlog.get_logger("tests")
+
+
+def test_a_json_line_has_its_identifiers_under_context(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """level, message, timestamp, context: as the log reader is promised."""
+    log = _configure(monkeypatch, "json")
+    log.info("webhook_stored", event_id="msg_1", topic="t", partition=1, offset=2, status="x")
+    line = json.loads(capsys.readouterr().err)
+    del line["timestamp"]
+
+    assert line == {
+        "level": "info",
+        "message": "webhook_stored",
+        "context": {"eventId": "msg_1", "topic": "t", "partition": 1, "offset": 2},
+        "status": "x",
+    }
+
+
+def test_the_libraries_lines_look_like_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One formatter for what we say and what they say."""
+    _configure(monkeypatch, "json")
+    logging.getLogger("somebody.else").warning("watch %s", "out")
+    line = json.loads(capsys.readouterr().err)
+
+    assert (line["level"], line["message"]) == ("warning", "watch out")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_shows_no_values(
+    log_format: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Local variables hold payloads: no format prints them."""
+    log = _configure(monkeypatch, log_format)
+
+    def fail(payload: bytes) -> None:
+        del payload
+        raise KeyError("a bug")
+
+    address = b"nadia.quill@example.com"
+    try:
+        fail(address)
+    except KeyError:
+        log.exception("batch_failed")
+    written = capsys.readouterr().err
+
+    assert "a bug" in written
+    assert "nadia" not in written
