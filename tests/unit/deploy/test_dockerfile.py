@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,8 @@ from deploy.environment import STACK
 from deploy.installer import LOCKED
 
 ROOT = Path(__file__).parents[3]
-PACKAGES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"][
-    "build"
-]["packages"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES: list[str] = PROJECT["tool"]["hatch"]["build"]["packages"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,28 @@ def test_installed_versions_are_those_of_deploy_run() -> None:
 
     assert image
     assert image <= stack
+
+
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [("migrate", "DATABASE_URL"), ("topics apply", "KAFKA_BOOTSTRAP_SERVERS")],
+)
+def test_one_shots_need_only_what_the_image_holds(command: str, variable: str) -> None:
+    """They get as far as their settings without the packages that only `clerkwork up` needs."""
+    absent = [name.replace("-", "_") for name in PROJECT["dependency-groups"]["stack"]]
+    start = (
+        "import runpy, sys\n"
+        f"sys.modules.update(dict.fromkeys({absent}))\n"  # None: cannot be imported
+        f"sys.argv[1:] = {command.split()}\n"
+        "runpy.run_module('deploy', run_name='__main__', alter_sys=True)\n"
+    )
+
+    ended = subprocess.run(  # noqa: S603 - the command is ours
+        [sys.executable, "-c", start], cwd=ROOT, capture_output=True, check=False, text=True
+    )
+
+    assert ended.returncode != 0
+    assert f"{variable}: Field required" in ended.stderr
 
 
 def test_the_installed_is_what_is_run() -> None:
