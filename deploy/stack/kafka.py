@@ -65,7 +65,7 @@ class Kafka:
         """Choose where records and log go; without a port, a free one is taken for good."""
         self.port = port or free_port()
         self._controller_port = free_port()
-        self._data = data.absolute()
+        self.data = data.absolute()
         self._log = log.absolute()
         self._process: Process | None = None
 
@@ -89,8 +89,10 @@ class Kafka:
     def start(self) -> None:
         """Return when the broker serves; fetch Kafka first when this user has none yet.
 
-        Raises StackError when that fails or the port is taken.
+        Raises StackError when that fails, it is running already or the port is taken.
         """
+        if self._process:
+            self._process.require_ended()
         classpath = os.pathsep.join(str(jar) for jar in provide_jars())
         require_free(self.port, asked_by="Kafka")
         if not is_free(self._controller_port):
@@ -103,7 +105,7 @@ class Kafka:
                 name="Kafka",
                 command=[*java, "kafka.Kafka", SETTINGS_FILE],
                 log=self._log,
-                directory=self._data,
+                directory=self.data,
                 environment=BARE_ENVIRONMENT,
                 ready=lambda: serves(self.port),
             )
@@ -132,18 +134,18 @@ class Kafka:
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
             "controller.quorum.voters": f"1@{controller}",
         }
-        self._data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True, exist_ok=True)
         lines = [f"{name}={value}\n" for name, value in settings.items()]
-        (self._data / SETTINGS_FILE).write_text("".join(lines))
+        (self.data / SETTINGS_FILE).write_text("".join(lines))
 
     def _format(self, java: list[str | Path]) -> None:
         """Prepare the directory for records, unless that has been done."""
-        if (self._data / RECORDS / "meta.properties").exists():
+        if (self.data / RECORDS / "meta.properties").exists():
             return
         run_tool(
             [*java, *FORMAT, new_cluster_id()],
-            purpose=f"prepare {self._data} for Kafka",
-            directory=self._data,
+            purpose=f"prepare {self.data} for Kafka",
+            directory=self.data,
         )
 
 

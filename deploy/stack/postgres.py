@@ -48,9 +48,9 @@ class Postgres:
     def __init__(self, *, data: Path, log: Path, port: int | None = None) -> None:
         """Choose where data and log go; without a port, a free one is taken for good."""
         self.port = port or free_port()
-        self._data = data.absolute()
+        self.data = data.absolute()
         self._log = log.absolute()
-        self._password_file = self._data.with_name(f"{self._data.name}.password")
+        self._password_file = self.data.with_name(f"{self.data.name}.password")
         self._process: Process | None = None
 
     def __enter__(self) -> Self:
@@ -74,13 +74,15 @@ class Postgres:
     def start(self) -> None:
         """Return when the server accepts connections; create role and database the first time.
 
-        Raises StackError when that fails or the port is taken.
+        Raises StackError when that fails, it is running already or the port is taken.
         """
+        if self._process:
+            self._process.require_ended()
         installation = provide_installation()
         require_free(self.port, asked_by="PostgreSQL")
-        if not self._data.exists():
+        if not self.data.exists():
             self._initialise(installation)
-        installation.give(self._data)
+        installation.give(self.data)
         crashed = self._forget_dead_server()
         give_up = time.monotonic() + CRASH_SECONDS
         while True:
@@ -116,12 +118,12 @@ class Postgres:
             name="PostgreSQL",
             command=[
                 installation.program("postgres"),
-                *("-D", _seen_from_inside(self._data, installation)),
+                *("-D", _seen_from_inside(self.data, installation)),
                 *options,
             ],
             log=self._log,
             environment=BARE_ENVIRONMENT,
-            directory=self._data,
+            directory=self.data,
             account=installation.account,
             ready=self._ready,
             stop_signal=signal.SIGINT,
@@ -129,7 +131,7 @@ class Postgres:
 
     def _ready(self) -> bool:
         """Read what the server says of itself, as pg_ctl does."""
-        lines = (self._data / "postmaster.pid").read_text().splitlines()
+        lines = (self.data / "postmaster.pid").read_text().splitlines()
         return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def _forget_dead_server(self) -> bool:
@@ -138,7 +140,7 @@ class Postgres:
         Its pid may by now be another program's, which PostgreSQL would take for a running
         server: then the file that says so has to go.
         """
-        pid_file = self._data / "postmaster.pid"
+        pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return False
         try:
@@ -151,7 +153,7 @@ class Postgres:
 
     def _initialise(self, installation: Installation) -> None:
         """Create the cluster, the role and the database, in one step."""
-        new = self._data.with_name(f"{self._data.name}.new")
+        new = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True, mode=0o700)
         installation.give(new)
@@ -169,13 +171,13 @@ class Postgres:
         for command, stdin in commands:
             run_tool(
                 command,
-                purpose=f"create PostgreSQL's data in {self._data}",
+                purpose=f"create PostgreSQL's data in {self.data}",
                 directory=new,
                 account=installation.account,
                 stdin=stdin,
             )
         (new / "pg_hba.conf").write_text(HBA)
-        new.rename(self._data)
+        new.rename(self.data)
 
 
 def _seen_from_inside(cluster: Path, installation: Installation) -> str:

@@ -115,6 +115,14 @@ class Process:
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{self.program.name} is still running") from None
 
+    def require_ended(self) -> None:
+        """Raise StackError unless the program has ended, or does so within a second."""
+        try:
+            self.wait(1)
+        except TimeoutError:
+            raise StackError(f"{self.program.name} is running already. Stop it first.") from None
+        self._let_go()
+
     def stop(self) -> int:
         """Ask the program to stop, insist after its grace, and return the exit code."""
         self._let_go()
