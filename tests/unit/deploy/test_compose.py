@@ -163,7 +163,7 @@ def test_the_environment_makes_valid_settings(
     """With the least that an operator has to set, every process starts."""
     monkeypatch.setattr(os, "environ", environment_of(service, OPERATOR))
 
-    assert read_settings(SETTINGS[service])
+    assert isinstance(read_settings(SETTINGS[service]), SETTINGS[service])
 
 
 def test_the_signing_secret_is_asked_for() -> None:
