@@ -12,10 +12,11 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from docker import DockerClient
 from docker.errors import DockerException
 from testcontainers.community.kafka import KafkaContainer
@@ -24,9 +25,12 @@ from testcontainers.community.postgres import PostgresContainer
 from deploy.migrate import migrate
 from deploy.stack import running_stack
 from deploy.topics import apply_topics, connected_admin
+from schema.kafka.topics import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    ReadTopic = Callable[[str], Awaitable[list[ConsumerRecord[Any, Any]]]]
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "schema/kafka/samples"
@@ -134,3 +138,38 @@ async def _execute(url: str, statement: str) -> None:
 
 def _on_database(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
+
+
+PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
+
+
+@pytest.fixture
+def read_topic(bootstrap_servers: str) -> ReadTopic:
+    """Read everything a topic holds now."""
+
+    async def read(topic: str) -> list[ConsumerRecord[Any, Any]]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(topic, number) for number in range(PARTITIONS[topic])]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning()
+            ends = await consumer.end_offsets(partitions)
+            records: list[ConsumerRecord[Any, Any]] = []
+            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+                fetched = await consumer.getmany(timeout_ms=200)
+                records += [record for batch in fetched.values() for record in batch]
+            return records
+        finally:
+            await consumer.stop()
+
+    return read
+
+
+@pytest.fixture
+async def producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer, to put records where ingest would."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers)
+    await producer.start()
+    yield producer
+    await producer.stop()
