@@ -1,0 +1,92 @@
+"""Say where everything is, with commands that can be pasted as they are."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from typing import TYPE_CHECKING, Final
+
+from deploy.sign import new_event_id, sign
+from deploy.tokens import mint_token
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deploy.system import System
+
+DEVELOPMENT_USER: Final = "user_development"
+"""Whom the printed webhook creates and the printed token belongs to."""
+TOKEN_MINUTES: Final = 60
+
+
+def announce(system: System, console: Console) -> None:
+    """Print addresses, the signing secret, and a request to each door."""
+    places = {
+        "webhooks": system.webhooks_url,
+        "API": system.api_url,
+        "metrics": " · ".join(f"{each.url}/metrics" for each in system.services.named.values()),
+        "Kafka": system.stack.bootstrap_servers,
+        "PostgreSQL": system.stack.database_url if system.stack.postgres else "as in DATABASE_URL",
+        "logs": str(system.logs),
+        "signing secret": system.signing_secret,
+    }
+    console.print("\n[bold]clerkwork is up.[/]\n")
+    for name, place in places.items():
+        console.print(f"  {name:<15} ", end="")
+        console.print(place, markup=False)
+    _paste(console, "A webhook, signed, good for five minutes:", webhook_command(system))
+    if system.believes_us:
+        _paste(console, "Who it creates, asked with a development token:", me_command(system))
+    data = system.wishes.data
+    where = f" --data {shlex.quote(str(data))}" if data else ""
+    console.print(f"\nMore webhooks: deploy/run send{where} --count 100 --shuffle", markup=False)
+    console.print(f"More tokens:   deploy/run token{where} --user user_…", markup=False)
+    console.print("Ctrl-C stops.")
+
+
+def webhook_command(system: System) -> str:
+    """Return a shell command that posts a user.created, rightly signed."""
+    now_ms = int(time.time() * 1000)
+    body = json.dumps(_created(now_ms), separators=(",", ":"))
+    headers = sign(body.encode(), secret=system.signing_secret, event_id=new_event_id())
+    options = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    return shlex.join(["curl", "-sS", system.webhooks_url, *options, "-d", body])
+
+
+def me_command(system: System) -> str:
+    """Return a shell command that asks the API who the caller is."""
+    token = mint_token(system.private_key, user_id=DEVELOPMENT_USER, minutes=TOKEN_MINUTES)
+    return shlex.join(
+        ["curl", "-sS", f"{system.api_url}/v1/me", "-H", f"Authorization: Bearer {token}"]
+    )
+
+
+def _paste(console: Console, title: str, command: str) -> None:
+    console.print(f"\n{title}\n")
+    console.print(command, markup=False)
+
+
+def _created(now_ms: int) -> dict[str, object]:
+    return {
+        "type": "user.created",
+        "object": "event",
+        "timestamp": now_ms + 12,
+        "data": {
+            "id": DEVELOPMENT_USER,
+            "object": "user",
+            "first_name": "Ada",
+            "last_name": "Lovelace",
+            "primary_email_address_id": "idn_development",
+            "email_addresses": [
+                {
+                    "id": "idn_development",
+                    "email_address": "ada@example.com",
+                    "verification": {"status": "verified"},
+                }
+            ],
+            "public_metadata": {"role": "admin"},
+            "created_at": now_ms,
+            "updated_at": now_ms,
+        },
+    }

@@ -1,0 +1,110 @@
+"""Bring the database and the topics to the declared state, once their servers answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from deploy.errors import OperatorError
+from deploy.migrate import migrate
+from deploy.topics import Difference, apply_topics, connected_admin, diff_topics
+from schema.kafka.connections import connection_arguments
+from schema.ops.settings import KafkaSettings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+    from aiokafka.admin import AIOKafkaAdminClient
+    from rich.console import Console
+
+PATIENCE_S: Final = 30.0
+"""How long a server that is starting up is waited for."""
+
+_NOT_YET: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def prepare_database(url: str, *, patience_s: float = PATIENCE_S) -> str:
+    """Migrate the database and return the revision it is at. Raises OperatorError."""
+    try:
+        async for attempt in _attempts(_NOT_YET, patience_s):
+            with attempt:
+                return await migrate(url)
+    except _NOT_YET as error:
+        raise OperatorError(
+            f"PostgreSQL does not answer ({_say(error)}). Is it up, and DATABASE_URL right?"
+        ) from error
+    except (asyncpg.PostgresError, SQLAlchemyError) as error:
+        raise OperatorError(f"PostgreSQL refuses: {_say(error)}.") from error
+    raise AssertionError  # the attempts end with a value or an exception
+
+
+async def prepare_topics(connection: Mapping[str, Any]) -> list[Difference]:
+    """Create and correct topics; return what still differs. Raises OperatorError or TopicError."""
+    return await _with_admin(connection, apply_topics)
+
+
+async def compare_topics(connection: Mapping[str, Any]) -> list[Difference]:
+    """Return what differs from the declaration. Raises OperatorError."""
+    return await _with_admin(connection, diff_topics)
+
+
+def tell_differences(
+    act: Callable[[Mapping[str, Any]], Coroutine[Any, Any, list[Difference]]], console: Console
+) -> int:
+    """Run one of the two on the Kafka of the environment, print what differs, return 1 if any.
+
+    Raises what it raises, and SystemExit when the environment is not valid.
+    """
+    differences = asyncio.run(act(connection_arguments(read_settings(KafkaSettings))))
+    for each in differences:
+        found = each.found or "missing"
+        console.print(f"{each.topic.name}: {each.setting} is {found}, not {each.declared}")
+    if not differences:
+        console.print("All topics are as declared.")
+    return 1 if differences else 0
+
+
+async def _with_admin(
+    connection: Mapping[str, Any],
+    act: Callable[[AIOKafkaAdminClient], Awaitable[list[Difference]]],
+    *,
+    patience_s: float = PATIENCE_S,
+) -> list[Difference]:
+    # aiokafka logs each failed attempt; the last one is told below.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        async for attempt in _attempts((KafkaError, OSError), patience_s):
+            with attempt:
+                async with connected_admin(connection) as admin:
+                    return await act(admin)
+    except (KafkaError, OSError) as error:
+        raise OperatorError(
+            f"Kafka does not answer ({_say(error)}). Is it up, and KAFKA_BOOTSTRAP_SERVERS right?"
+        ) from error
+    raise AssertionError
+
+
+def _attempts(errors: tuple[type[Exception], ...], patience_s: float) -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(errors),
+        stop=stop_after_delay(patience_s),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+
+
+def _say(error: Exception) -> str:
+    """Return the first line of an error's message, which names no password."""
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

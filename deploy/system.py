@@ -1,0 +1,145 @@
+"""What a running clerkwork consists of, and how each of its processes is set up."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from deploy.home import Home, find_home
+from deploy.services import Service, Services
+from deploy.stack.ports import LOOPBACK
+from deploy.tokens import ISSUER, public_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from deploy.stack import Stack
+
+_CLERK_KEYS: Final = ("CLERK_JWT_KEY", "CLERK_JWKS_URL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How to bring it up."""
+
+    data: Path | None = None
+    """Where state is kept between runs; None for a place that is gone in the end."""
+    ingest_port: int = 8080
+    api_port: int = 8081
+    worker_port: int = 9101
+    kafka_port: int | None = None
+    """None takes a free one, as for PostgreSQL."""
+    postgres_port: int | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    """Says where Kafka and PostgreSQL are, if anywhere; the processes inherit it."""
+
+    @property
+    def home(self) -> Home:
+        """Where the secrets are kept."""
+        return find_home(self.data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """All of clerkwork: its servers, its processes, its development secrets."""
+
+    stack: Stack
+    services: Services
+    wishes: Wishes
+    logs: Path
+    signing_secret: str
+    private_key: str
+    """PEM of the key that signs development tokens."""
+
+    @property
+    def webhooks_url(self) -> str:
+        """Where Clerk's webhooks go."""
+        return f"{self.services.named['ingest'].url}/webhooks/clerk"
+
+    @property
+    def api_url(self) -> str:
+        """Where the API begins."""
+        return self.services.named["api"].url
+
+    @property
+    def believes_us(self) -> bool:
+        """Whether the API takes tokens that `private_key` signed."""
+        return not _has_clerk_keys(self.wishes.environment)
+
+
+def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
+    """Return the system that is to run on `stack`. Raises OperatorError."""
+    signing_secret = wishes.home.signing_secret()
+    private_key = wishes.home.private_key()
+    inherited = _addresses(wishes.environment, stack)
+    variables = {
+        "ingest": _of_ingest(wishes, signing_secret),
+        "worker": _of_worker(wishes, stack),
+        "api": _of_api(wishes, private_key),
+    }
+    modules = {"ingest": "ingest", "worker": "workers", "api": "api"}
+    return System(
+        stack=stack,
+        services=Services(
+            [
+                Service(
+                    name=name,
+                    module=modules[name],
+                    port=getattr(wishes, f"{name}_port"),
+                    environment=inherited | own,
+                    log=logs / f"{name}.log",
+                )
+                for name, own in variables.items()
+            ]
+        ),
+        wishes=wishes,
+        logs=logs,
+        signing_secret=signing_secret,
+        private_key=private_key,
+    )
+
+
+def _addresses(environment: Mapping[str, str], stack: Stack) -> dict[str, str]:
+    """Return the environment with our servers in it; what describes another Kafka is left out."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not (stack.kafka and name.startswith("KAFKA_"))
+    }
+    return kept | {
+        "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "DATABASE_URL": stack.database_url,
+    }
+
+
+def _of_ingest(wishes: Wishes, signing_secret: str) -> dict[str, str]:
+    """Take webhooks that we sign, and those of the Clerk whose secret is in the environment."""
+    theirs = wishes.environment.get("CLERK_WEBHOOK_SIGNING_SECRET")
+    return {
+        "INGEST_HOST": LOOPBACK,
+        "INGEST_PORT": str(wishes.ingest_port),
+        "CLERK_WEBHOOK_SIGNING_SECRET": ",".join(filter(None, (signing_secret, theirs))),
+    }
+
+
+def _of_worker(wishes: Wishes, stack: Stack) -> dict[str, str]:
+    # A member with a name takes its partitions back at once after a crash. In a Kafka that others
+    # use too, the name could be another's.
+    name = {"WORKER_INSTANCE_ID": "development"} if stack.kafka else {}
+    return name | {
+        "WORKER_METRICS_HOST": LOOPBACK,
+        "WORKER_METRICS_PORT": str(wishes.worker_port),
+    }
+
+
+def _of_api(wishes: Wishes, private_key: str) -> dict[str, str]:
+    place = {"API_HOST": LOOPBACK, "API_PORT": str(wishes.api_port)}
+    if _has_clerk_keys(wishes.environment):
+        return place
+    return place | {"CLERK_JWT_KEY": public_key(private_key), "CLERK_ISSUER": ISSUER}
+
+
+def _has_clerk_keys(environment: Mapping[str, str]) -> bool:
+    return any(environment.get(name) for name in _CLERK_KEYS)
