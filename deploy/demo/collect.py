@@ -1,0 +1,138 @@
+"""Collect the evidence: everything that Kafka, PostgreSQL and the API hold in the end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaConsumer
+
+from deploy.demo.observe import CONSUMED, DEAD_LETTERS, Observer, partitions
+from deploy.tokens import mint_token
+from schema.kafka.headers import read_headers
+from schema.postgres.statements import read_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from deploy.demo.deliver import Crash, Delivered
+    from deploy.demo.plan import Plan
+    from deploy.demo.predict import Row
+    from schema.kafka.topics import Topic
+
+_SQL: Final = read_statements(__file__)
+PAGE: Final = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A record in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_id: str
+    value: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that is there once everything has arrived."""
+
+    delivered: Sequence[Delivered]
+    crash: Crash
+    records: Sequence[Kept]
+    letters: Sequence[Kept]
+    users: Sequence[Row]
+    ledger: Sequence[tuple[str, str]]
+    """svix-id and outcome, a pair for each row."""
+    listed: Sequence[Mapping[str, Any]]
+    """Every user of `GET /v1/users`, page after page, as an administrator."""
+    me: Mapping[str, Any]
+    """`GET /v1/me` of the reader."""
+    deleted_status: int
+    """The status of `GET /v1/users/{id}` for somebody deleted, as the reader."""
+
+
+async def collect(
+    plan: Plan,
+    observer: Observer,
+    *,
+    delivered: Sequence[Delivered],
+    crash: Crash,
+    deleted: str,
+) -> Evidence:
+    """Read everything there is."""
+    database = observer.database
+    users = [dict(row) for row in await database.fetch(_SQL["read_users"])]
+    for row in users:
+        row["public_metadata"] = json.loads(row["public_metadata"])
+    ledger = [
+        (row["event_id"], row["outcome"]) for row in await database.fetch(_SQL["read_events"])
+    ]
+    servers = observer.system.stack.bootstrap_servers
+    _, me = await _ask(observer, "/v1/me", user_id=plan.reader)
+    deleted_status, _ = await _ask(observer, f"/v1/users/{deleted}", user_id=plan.reader)
+    return Evidence(
+        delivered=delivered,
+        crash=crash,
+        records=await read_topics(servers, CONSUMED),
+        letters=await read_topics(servers, DEAD_LETTERS),
+        users=users,
+        ledger=ledger,
+        listed=await _list_users(observer, user_id=plan.admin),
+        me=me,
+        deleted_status=deleted_status,
+    )
+
+
+async def read_topics(servers: str, topics: Iterable[Topic]) -> list[Kept]:
+    """Return every record of the topics, from the first to the last that is there now."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        return await _read_assigned(consumer, topics)
+    finally:
+        await consumer.stop()
+
+
+async def _read_assigned(consumer: AIOKafkaConsumer, topics: Iterable[Topic]) -> list[Kept]:
+    places = partitions(topics)
+    consumer.assign(places)
+    await consumer.seek_to_beginning(*places)
+    missing = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
+    kept: list[Kept] = []
+    while missing:
+        for place, batch in (await consumer.getmany(timeout_ms=1000)).items():
+            kept += [
+                Kept(
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    event_id=read_headers(record.headers).get("ce_id", ""),
+                    value=record.value or b"",
+                )
+                for record in batch
+            ]
+            if batch[-1].offset + 1 >= missing.get(place, 0):
+                missing.pop(place, None)
+    return kept
+
+
+async def _list_users(observer: Observer, *, user_id: str) -> list[Mapping[str, Any]]:
+    listed: list[Mapping[str, Any]] = []
+    query = f"limit={PAGE}"
+    while True:
+        _, page = await _ask(observer, f"/v1/users?{query}", user_id=user_id)
+        listed += page.get("data", [])
+        if not page.get("next_cursor"):
+            return listed
+        query = f"limit={PAGE}&cursor={page['next_cursor']}"
+
+
+async def _ask(observer: Observer, path: str, *, user_id: str) -> tuple[int, Mapping[str, Any]]:
+    token = mint_token(observer.system.private_key, user_id=user_id, minutes=5)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with observer.http.get(f"{observer.system.api_url}{path}", headers=headers) as response:
+        return response.status, await response.json()

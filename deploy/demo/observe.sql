@@ -1,0 +1,6 @@
+-- name: count
+-- How far PostgreSQL is.
+SELECT
+    (SELECT count(*) FROM users) AS users,
+    (SELECT count(*) FROM users WHERE status = 'deleted') AS deleted,
+    (SELECT count(*) FROM events) AS events
