@@ -18,7 +18,7 @@ DRAIN_S: Final = 20.0
 
 
 def main() -> None:
-    """Run the process. Raises SystemExit (code 2) naming every setting that is not valid."""
+    """Run the process. Raises SystemExit (code 1) naming every setting that is not valid."""
     settings = read_settings(ApiSettings)
     configure_logs(settings)
     structlog.get_logger(__name__).info(

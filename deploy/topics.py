@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from schema.kafka.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-BROKER_DEFAULT = -1
+BROKER_DEFAULT: Final = -1
 """Replication is the cluster's business: its default.replication.factor decides."""
+
+VISIBLE_WITHIN_S: Final = 10.0
+"""How long a topic that was created may stay unseen before it counts as missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,7 @@ async def apply_topics(admin: AIOKafkaAdminClient) -> list[Difference]:
     missing = [each.topic for each in differences if each.setting == "topic"]
     if missing:
         await _create(admin, missing)
+        await _see(admin, {topic.name for topic in missing})
     wrong = {
         each.topic.name: each.topic
         for each in differences
@@ -99,6 +104,17 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
         # Somebody else may have created it since it was found missing: that is as good.
         if code and error.__name__ != "TopicAlreadyExistsError":
             raise TopicError(f"{name}: {error.__name__}")
+
+
+@retry(
+    retry=retry_if_result(lambda seen: not seen),
+    stop=stop_after_delay(VISIBLE_WITHIN_S),
+    wait=wait_fixed(0.1),
+    retry_error_callback=lambda _: None,
+)
+async def _see(admin: AIOKafkaAdminClient, names: set[str]) -> bool:
+    """Wait until created topics are listed: a broker learns of them after the controller."""
+    return names <= set(await admin.list_topics())
 
 
 async def _diff_partitions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[Difference]:
