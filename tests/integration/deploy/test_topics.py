@@ -9,6 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.topics import apply_topics, connected_admin, diff_topics
 from schema.kafka.topics import USER_EVENTS
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +38,7 @@ async def test_a_changed_configuration_is_told_and_corrected(admin: AIOKafkaAdmi
     await admin.alter_configs(
         [ConfigResource(ConfigResourceType.TOPIC, USER_EVENTS.name, configs=by_hand)]
     )
-    [difference] = await diff_topics(admin)
+    [difference] = await until(lambda: diff_topics(admin), bool)
 
     assert (difference.topic, difference.setting, difference.found) == (
         USER_EVENTS,

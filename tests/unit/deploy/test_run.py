@@ -182,6 +182,15 @@ def test_too_small_a_disk(environment: Environment, monkeypatch: pytest.MonkeyPa
         environment.make(STACK)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a directory that even root cannot write")
+def test_a_directory_that_cannot_be_written() -> None:
+    """It says where it wanted to write, and what to do."""
+    environment = Environment(root=Path("/proc"))
+
+    with pytest.raises(EnvironmentRefusedError, match=r"^/proc cannot be written .* Copy the proj"):
+        environment.make(STACK)
+
+
 def test_the_pip_that_came_with_python_is_found() -> None:
     """A complete Python has a wheel of pip with it."""
     assert next(bundled_pips()).name.startswith("pip-")
