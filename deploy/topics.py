@@ -20,7 +20,7 @@ BROKER_DEFAULT: Final = -1
 """Replication is the cluster's business: its default.replication.factor decides."""
 
 VISIBLE_WITHIN_S: Final = 10.0
-"""How long a topic that was created may stay unseen before it counts as missing."""
+"""How long a change may stay unseen before it counts as not made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,6 @@ async def apply_topics(admin: AIOKafkaAdminClient) -> list[Difference]:
     missing = [each.topic for each in differences if each.setting == "topic"]
     if missing:
         await _create(admin, missing)
-        await _see(admin, {topic.name for topic in missing})
     wrong = {
         each.topic.name: each.topic
         for each in differences
@@ -83,7 +82,7 @@ async def apply_topics(admin: AIOKafkaAdminClient) -> list[Difference]:
                 for name, topic in wrong.items()
             ]
         )
-    return await diff_topics(admin)
+    return await _settle(admin)
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
@@ -107,14 +106,14 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
 
 
 @retry(
-    retry=retry_if_result(lambda seen: not seen),
+    retry=retry_if_result(lambda found: any(each.setting != "partitions" for each in found)),
     stop=stop_after_delay(VISIBLE_WITHIN_S),
     wait=wait_fixed(0.1),
-    retry_error_callback=lambda _: None,
+    retry_error_callback=lambda state: state.outcome and state.outcome.result(),
 )
-async def _see(admin: AIOKafkaAdminClient, names: set[str]) -> bool:
-    """Wait until created topics are listed: a broker learns of them after the controller."""
-    return names <= set(await admin.list_topics())
+async def _settle(admin: AIOKafkaAdminClient) -> list[Difference]:
+    """Return what differs once changes are seen: brokers learn of them after the controller."""
+    return await diff_topics(admin)
 
 
 async def _diff_partitions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[Difference]:
