@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 from rich.console import Console
 
-from deploy.errors import is_expected
+from deploy.errors import explain
 from deploy.terminal import open_console
 
 app = App(
@@ -20,7 +20,10 @@ app = App(
     help="Clerk users in your Postgres, like clockwork.",
     version_flags=(),
 )
-topics = App(name="topics", help="The topics in Kafka.")
+WHOLE = Group.create_ordered("The whole")
+SINGLE = Group.create_ordered("One process, in the foreground")
+UPKEEP = Group.create_ordered("Upkeep")
+topics = App(name="topics", help="Compare the topics in Kafka with the declaration.", group=UPKEEP)
 app.command(topics)
 
 AnyOption = Annotated[str, Parameter(allow_leading_hyphen=True)]
@@ -32,13 +35,14 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        if not is_expected(error):
+        reason = explain(error)
+        if reason is None:
             raise
-        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(reason, markup=False, highlight=False)
         sys.exit(1)
 
 
-@app.command
+@app.command(group=WHOLE)
 def up(
     *,
     data: Data = None,
@@ -82,7 +86,7 @@ def up(
     return up(wishes, open_console())
 
 
-@app.command
+@app.command(group=WHOLE)
 def demo(*, users: int = 200, seed: int | None = None, keep: bool = False) -> int:
     """Prove it here and now: invented webhooks through the real thing, every promise checked.
 
@@ -103,31 +107,31 @@ def demo(*, users: int = 200, seed: int | None = None, keep: bool = False) -> in
     return demo(users=users, seed=choose_seed(seed), keep=keep, console=open_console())
 
 
-@app.command
+@app.command(group=SINGLE)
 def ingest() -> None:
-    """Take webhooks and put them on Kafka: one process, in the foreground."""
+    """Take webhooks and put them on Kafka."""
     from ingest.__main__ import main
 
     main()
 
 
-@app.command
+@app.command(group=SINGLE)
 def worker() -> None:
-    """Take events from Kafka and apply them to PostgreSQL: one process, in the foreground."""
+    """Take events from Kafka and apply them to PostgreSQL."""
     from workers.__main__ import main
 
     main()
 
 
-@app.command
+@app.command(group=SINGLE)
 def api() -> None:
-    """Serve users: one process, in the foreground."""
+    """Serve users."""
     from api.__main__ import main
 
     main()
 
 
-@app.command
+@app.command(group=UPKEEP)
 def migrate() -> None:
     """Bring the database in DATABASE_URL to the declared state."""
     import asyncio
@@ -155,7 +159,7 @@ def diff_topics() -> int:
     return tell_differences(compare_topics, open_console())
 
 
-@app.command
+@app.command(group=WHOLE)
 def send(
     *,
     to: str | None = None,
@@ -175,7 +179,7 @@ def send(
     to
         The URL that takes webhooks; the clerkwork that runs here unless given.
     secret
-        How it expects them to be signed, whsec_….
+        How it expects them to be signed, whsec_…; the first of several, comma-separated.
     types
         What happened, such as user.updated; several are taken in turn.
     count
@@ -201,7 +205,7 @@ def send(
     return send(order, target, per_second=rate, console=open_console())
 
 
-@app.command
+@app.command(group=WHOLE)
 def token(
     *,
     user: str = "user_development",
@@ -234,7 +238,7 @@ def token(
     )
 
 
-@app.command
+@app.command(group=UPKEEP)
 def test(*pytest_arguments: AnyOption) -> int:
     """Run ruff, mypy, basedpyright and pytest; with arguments, pytest alone with those.
 

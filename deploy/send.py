@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.errors import OperatorError
 from deploy.post import Delivery, opened_session, paced, post
 from deploy.samples import invent_person, tell, write_event
-from deploy.sign import new_event_id
+from deploy.sign import new_event_id, sign
 from deploy.terminal import is_live
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def find_target(*, to: str | None, secret: str | None, home: Home) -> Target:
         raise OperatorError("No clerkwork runs here. Start one with up, or say where: --to URL.")
     if to and not secret and not (running and running.ingest == to):
         raise OperatorError(f"Say how {to} expects webhooks to be signed: --secret whsec_….")
-    return Target(url=url, secret=secret or home.signing_secret())
+    known = secret.partition(",")[0].strip() if secret else home.signing_secret()
+    sign(b"", secret=known, event_id="")  # it says now what it would say of every webhook
+    return Target(url=url, secret=known)
 
 
 def choose_seed(seed: int | None) -> int:

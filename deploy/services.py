@@ -92,18 +92,12 @@ class Services:
 
     def check(self) -> None:
         """Raise StackError when one has ended by itself; it names it and quotes its log."""
-        for name, process in self._processes.items():
+        for name, process in list(self._processes.items()):
             if (code := process.poll()) is not None:
                 raise StackError(
                     f"{name} has ended with {describe_exit(code)}. Its log, "
                     f"{process.program.log}:\n{process.log_tail()}"
                 )
-
-    def watch(self) -> None:
-        """Wait until one has ended by itself. Raises StackError."""
-        while True:
-            self.check()
-            time.sleep(4 * POLL_S)
 
     def _spawn(self, name: str) -> None:
         process = self._processes[name] = Process(self.named[name].program())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import psutil
+
 from deploy.home import Home, find_home
 from deploy.services import Service, Services
+from deploy.stack import StackError
 from deploy.stack.ports import LOOPBACK
 from deploy.tokens import ISSUER, public_key
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
     from deploy.stack import Stack
 
+LAST_LINES: Final = 15
+WATCH_EVERY_S: Final = 0.2
 _CLERK_KEYS: Final = ("CLERK_JWT_KEY", "CLERK_JWKS_URL")
 
 
@@ -67,6 +73,22 @@ class System:
     def believes_us(self) -> bool:
         """Whether the API takes tokens that `private_key` signed."""
         return not _has_clerk_keys(self.wishes.environment)
+
+    def check(self) -> None:
+        """Raise StackError when a server or a process has ended by itself; it says which."""
+        servers = {"kafka": self.stack.kafka, "postgres": self.stack.postgres}
+        for name, server in servers.items():
+            if server and not psutil.pid_exists(server.pid):
+                log = self.logs / f"{name}.log"
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+                raise StackError(f"{name} has ended by itself. Its log, {log}:\n{tail}")
+        self.services.check()
+
+    def watch(self) -> None:
+        """Wait until a server or a process has ended by itself. Raises StackError."""
+        while True:
+            self.check()
+            time.sleep(WATCH_EVERY_S)
 
 
 def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:

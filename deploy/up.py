@@ -35,7 +35,7 @@ def up(wishes: Wishes, console: Console) -> int:
         try:
             with running_system(wishes, console) as system:
                 announce(system, console)
-                system.services.watch()
+                system.watch()
         except KeyboardInterrupt:
             console.print("Stopped.")
     return 0

@@ -28,6 +28,8 @@ class Board:
     """In Kafka's dead-letter topics."""
     worker: str = "running"
     """In one word, how the worker is."""
+    life: int = 1
+    """How often the worker was started."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """What the worker counts since its start, by outcome."""
     users: int = 0

@@ -61,7 +61,6 @@ async def collect(
     *,
     delivered: Sequence[Delivered],
     crash: Crash,
-    deleted: str,
 ) -> Evidence:
     """Read everything there is."""
     database = observer.database
@@ -73,6 +72,7 @@ async def collect(
     ]
     servers = observer.system.stack.bootstrap_servers
     _, me = await _ask(observer, "/v1/me", user_id=plan.reader)
+    deleted = next(webhook.user_id for webhook in plan.webhooks if webhook.deletes)
     deleted_status, _ = await _ask(observer, f"/v1/users/{deleted}", user_id=plan.reader)
     return Evidence(
         delivered=delivered,

@@ -93,5 +93,6 @@ async def crash(system: System, board: Board, note: Callable[[str], None]) -> Cr
     waiting = board.waiting
     await asyncio.to_thread(system.services.start, "worker")
     board.worker = "running"
+    board.life += 1
     note(f"worker started again: {waiting} records had been waiting for it")
     return Crash(sent=sent, waiting=waiting)

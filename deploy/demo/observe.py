@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.topics import connected_admin
@@ -26,7 +27,7 @@ from schema.kafka.topics import (
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from aiokafka.admin import AIOKafkaAdminClient
 
@@ -87,15 +88,23 @@ class Observer:
 
     async def _look_at_kafka(self, board: Board) -> None:
         sources, letters = partitions(CONSUMED), partitions(DEAD_LETTERS)
-        ends: dict[TopicPartition, int] = await self.consumer.end_offsets([*sources, *letters])
-        committed: dict[TopicPartition, Any] = await self.admin.list_consumer_group_offsets(GROUP)
+        try:
+            ends: dict[TopicPartition, int] = await self.consumer.end_offsets([*sources, *letters])
+            committed: Mapping[TopicPartition, Any] = await self.admin.list_consumer_group_offsets(
+                GROUP
+            )
+        except KafkaError:
+            return
         done = {place: max(held.offset, 0) for place, held in committed.items()}
         board.records = sum(ends[place] for place in sources)
         board.letters = sum(ends[place] for place in letters)
         board.waiting = sum(ends[place] - done.get(place, 0) for place in sources)
 
     async def _look_at_database(self, board: Board) -> None:
-        row = await self.database.fetchrow(_SQL["count"])
+        try:
+            row = await self.database.fetchrow(_SQL["count"])
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            return
         if row:
             board.users, board.deleted, board.events = row
 

@@ -54,7 +54,7 @@ def demo(*, users: int, seed: int, keep: bool, console: Console) -> int:
         if keep:
             announce(system, console)
             with suppress(KeyboardInterrupt):
-                system.services.watch()
+                system.watch()
     return 0 if all(finding.held for finding in findings) else 1
 
 
@@ -80,32 +80,22 @@ async def _prove(plan: Plan, system: System, console: Console) -> list[Finding]:
                 f"{len(plan.webhooks)} events, {len(plan.deliveries)} deliveries, shuffled: "
                 f"seed {plan.seed}"
             )
-            watching = asyncio.create_task(_watch(observer, board, view))
-            try:
-                async with asyncio.TaskGroup() as group:
-                    delivering = group.create_task(deliver(plan, system, board))
-                    crashing = group.create_task(crash(system, board, view.note))
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(_watch(observer, board, view))
+                delivered, crashed = await asyncio.gather(
+                    deliver(plan, system, board), crash(system, board, view.note)
+                )
                 view.note("everything sent; waiting until it has arrived")
                 await _settle(plan, board)
-            finally:
                 watching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watching
+            evidence = await collect(plan, observer, delivered=delivered, crash=crashed)
             await observer.look(board)
-            evidence = await collect(
-                plan,
-                observer,
-                delivered=delivering.result(),
-                crash=crashing.result(),
-                deleted=_somebody_deleted(plan),
-            )
-            await observer.look(board)
-            view.refresh()
     return judge(plan, evidence)
 
 
 async def _watch(observer: Observer, board: Board, view: View) -> None:
     while True:
+        observer.system.check()
         await observer.look(board)
         view.refresh()
         await asyncio.sleep(GLANCE_S)
@@ -120,7 +110,3 @@ async def _settle(plan: Plan, board: Board) -> None:
             await board.wait_until(
                 lambda: not board.waiting and board.events >= events and board.letters >= letters
             )
-
-
-def _somebody_deleted(plan: Plan) -> str:
-    return next(str(webhook.user_id) for webhook in plan.webhooks if webhook.deletes)

@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from rich import box
 from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
@@ -29,7 +30,7 @@ NOTES: Final = 6
 LINE_EVERY_S: Final = 1.0
 MOST_DIFFERENCES: Final = 5
 """So many are shown for a promise that was broken."""
-_ARROW: Final = "─▶"
+_ARROW: Final = "▶"
 
 
 class View(AbstractContextManager["View"], Protocol):
@@ -117,15 +118,22 @@ class LiveView:
 
     def _walk(self) -> Table:
         stations = tell(self._board)
-        width = min(20, (self._console.width - 3 * (len(stations) - 1)) // len(stations))
+        width = min(20, (self._console.width - len(stations) + 1) // len(stations))
         walk = Table.grid()
         row: list[Panel | Text] = []
         for name, said in stations:
             sick = name == "worker" and self._board.worker != "running"
             row.append(
-                Panel("\n".join(said), title=name, width=width, border_style="red" if sick else "")
+                Panel(
+                    "\n".join(said),
+                    title=name,
+                    width=width,
+                    height=5,
+                    padding=0,
+                    border_style="red" if sick else "",
+                )
             )
-            row.append(Text(f"\n\n{_ARROW} "))
+            row.append(Text(f"\n\n{_ARROW}"))
         walk.add_row(*row[:-1])
         return walk
 
@@ -143,15 +151,15 @@ def tell(board: Board) -> list[tuple[str, list[str]]]:
             "worker",
             [
                 board.worker,
-                f"{board.outcomes['applied']} applied",
-                f"{board.outcomes.total() - board.outcomes['applied']} others",
+                f"{board.outcomes.total()} events",
+                f"in life {board.life}",
             ],
         ),
         (
             "PostgreSQL",
             [f"{board.users} users", f"{board.deleted} deleted", f"{board.events} events"],
         ),
-        ("API", ["ready", f"{board.api_requests} answers", ""]),
+        ("API", [f"{board.api_requests} answers"]),
     ]
 
 
@@ -182,7 +190,9 @@ def print_findings(
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table("promise", "expected", "found", "", box=None, pad_edge=False)
+    table = Table(
+        "promise", "expected", "found", "", box=box.SIMPLE, show_lines=True, pad_edge=False
+    )
     for each in findings:
         table.add_row(
             each.promise,
