@@ -1,0 +1,22 @@
+"""The README says what the code does."""
+
+from __future__ import annotations
+
+import re
+
+from deploy.document import README, with_table
+
+
+def test_the_configuration_table_is_that_of_the_settings() -> None:
+    """`python -m deploy.document` writes it; nothing in it is written by hand."""
+    readme = README.read_text(encoding="utf-8")
+
+    assert with_table(readme) == readme
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Each promise's test is there."""
+    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (README.parent / link).exists()] == []
+    assert len(links) > 5
