@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from deploy.stack.repository import Repository, trust_the_same_authorities
 LOCK = Path(__file__).with_name("jars.lock")
 LOCK_HEADER = """\
 # Apache Kafka and all it needs: SHA-256, bytes, Maven coordinates.
-# Written by `python -m deploy.stack.jars`; checked before every start.
+# Written by deploy.stack.jars.write_lock(); checked before every start.
 """
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.0"
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"  # the binding for the slf4j-api that Kafka brings
@@ -152,7 +151,3 @@ def write_lock(lock: Path = LOCK) -> None:
             repository.fetch(coordinates, path)
             lines.append(f"{_sha256(path)} {path.stat().st_size} {coordinates}\n")
         lock.write_text(LOCK_HEADER + "".join(lines))
-
-
-if __name__ == "__main__":
-    write_lock(*map(Path, sys.argv[1:]))
