@@ -108,7 +108,7 @@ def make_record(
         checksum=None,
         serialized_key_size=3,
         serialized_value_size=len(body or b""),
-        headers=tuple(headers),
+        headers=tuple(headers),  # type: ignore[arg-type]  # null values are real
     )
 
 

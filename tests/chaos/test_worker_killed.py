@@ -61,12 +61,9 @@ async def test_killed_at_random(
     await publish_history(producer, history)
     kills = 0
     while kills < 8 and await count_in_ledger(database, history) < len(history):
-        before = await count_in_ledger(database, history)
+        progress = (await count_in_ledger(database, history)).__lt__
         worker = await asyncio.to_thread(start_worker, database_url)
-        await until(
-            lambda: count_in_ledger(database, history),
-            lambda count, before=before: count > before or count == len(history),
-        )
+        await until(lambda: count_in_ledger(database, history), progress)
         await asyncio.sleep(chance.random() * 0.05)
         await asyncio.to_thread(worker.kill)
         kills += 1

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from conftest import Client, Serve, Sign, Users
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from tests.integration.api.conftest import Client, Serve, Sign, Users
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 

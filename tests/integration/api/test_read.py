@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from api.read import _SQL
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
-    from conftest import Client, Users
+    from tests.integration.api.conftest import Client, Users
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -161,7 +161,7 @@ async def test_a_page_reads_the_index_and_not_the_table(users: Users, *, continu
         assert "Seq Scan" not in plan
 
 
-def scans(plan: dict[str, object], *, index: str) -> list[dict[str, object]]:
+def scans(plan: dict[str, Any], *, index: str) -> list[dict[str, Any]]:
     """Return the nodes of `plan` that scan `index`."""
     below = [node for child in plan.get("Plans", ()) for node in scans(child, index=index)]
     return [plan, *below] if plan.get("Index Name") == index else below

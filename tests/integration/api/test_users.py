@@ -12,7 +12,8 @@ from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
-    from conftest import Client, Users
+
+    from tests.integration.api.conftest import Client, Users
 
 
 async def test_me_is_the_caller_in_full(client: Client, users: Users) -> None:

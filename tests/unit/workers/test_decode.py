@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,7 +86,7 @@ def test_a_record_without_a_usable_id_is_known_by_its_place(
         ({"banned": "yes"}, "$.data.banned"),
     ],
 )
-def test_a_bad_field_is_named(over: dict[str, object], field: str) -> None:
+def test_a_bad_field_is_named(over: dict[str, Any], field: str) -> None:
     """The reason names the field, and holds nothing of the payload."""
     event = decode(make_record(make_body("user.updated", **over)))
 
