@@ -14,7 +14,7 @@ from platformdirs import user_cache_path
 
 from deploy.stack.errors import StackError
 from deploy.stack.meter import Meter
-from deploy.stack.repository import Repository, trust_the_same_authorities
+from deploy.stack.repository import SCRATCH, Repository, trust_the_same_authorities
 
 LOCK = Path(__file__).with_name("jars.lock")
 LOCK_HEADER = """\
@@ -45,11 +45,11 @@ class Jar:
         return f"{artifact}-{version}.jar"
 
 
-def provide_jars(*, lock: Path = LOCK, cache: Path | None = None) -> list[Path]:
-    """Return the paths of all locked jars, fetched when this user has none yet.
+def provide_jars(*, lock: Path = LOCK, cache: Path | None = None) -> Path:
+    """Return the directory of the locked jars, fetched when this user has none yet.
 
-    Needs the network only the first time. Raises StackError when a jar is not the locked one,
-    no repository answers, or the cache cannot be written.
+    Needs the network only the first time. Raises StackError when there is anything but the
+    locked files, no repository answers, or the cache cannot be written.
     """
     jars = read_lock(lock)
     version = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
@@ -58,7 +58,12 @@ def provide_jars(*, lock: Path = LOCK, cache: Path | None = None) -> list[Path]:
         _fill(directory, jars)
     for jar in jars:
         require_checksum(directory / jar.filename, jar)
-    return [directory / jar.filename for jar in jars]
+    if foreign := {path.name for path in directory.iterdir()} - {jar.filename for jar in jars}:
+        raise StackError(
+            f"{directory} has files that {LOCK.name} does not name, and Java would load them: "
+            f"{', '.join(sorted(foreign))}. Delete {directory} and start again."
+        )
+    return directory
 
 
 def read_lock(lock: Path) -> list[Jar]:
@@ -96,6 +101,8 @@ def _fill(directory: Path, jars: list[Jar]) -> None:
 
 
 def _fetch(jars: list[Jar], directory: Path) -> None:
+    for abandoned in directory.glob(f"*{SCRATCH}"):
+        shutil.rmtree(abandoned)
     total = sum(jar.size for jar in jars)
     _require_space(total, directory)
     trust_the_same_authorities()

@@ -1,7 +1,6 @@
 """Apache Kafka as a child process: one KRaft node on the loopback interface, no system Java."""
 
 import base64
-import os
 import socket
 import struct
 import uuid
@@ -93,7 +92,7 @@ class Kafka:
         """
         if self._process:
             self._process.require_ended()
-        classpath = os.pathsep.join(str(jar) for jar in provide_jars())
+        classpath = provide_jars() / "*"
         require_free(self.port, asked_by="Kafka")
         if not is_free(self._controller_port):
             self._controller_port = free_port()

@@ -21,6 +21,8 @@ from deploy.stack.errors import StackError
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 30
+SCRATCH = ".scratch"
+"""What directories of downloads under way end with; after a crash they are left behind."""
 
 
 class Cancelled(Exception):  # noqa: N818 - nothing is wrong
@@ -42,7 +44,7 @@ class Repository:
 
         Raises StackError when no repository hands it out.
         """
-        scratch = target.with_suffix(".scratch")
+        scratch = target.with_suffix(SCRATCH)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 found = self._context(scratch).create_dependency(coordinates).artifact.resolve()

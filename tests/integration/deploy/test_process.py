@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -17,8 +16,8 @@ from deploy.stack import Process, Program, StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
 
 STUBBORN = """
 import signal, time
@@ -225,7 +224,7 @@ def start_parent(log: Path, code: str, *, grace: float) -> tuple[subprocess.Pope
     """Return a process that has started a program, and the program's pid."""
     parent = subprocess.Popen(  # noqa: S603 - the command is ours
         [sys.executable, "-c", PARENT, log, code, str(grace)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -24,7 +24,6 @@ from deploy.stack.kafka import new_cluster_id
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-ROOT = Path(__file__).parents[3]
 TOPIC = TopicPartition("kept", 0)
 
 CONSOLE = """
@@ -233,7 +232,7 @@ def test_nothing_survives_the_console(tmp_path: Path, gone: Callable[[int], bool
     """After SIGKILL of the console both servers end by themselves, PostgreSQL cleanly."""
     console = subprocess.Popen(  # noqa: S603 - the command is ours
         [sys.executable, "-c", CONSOLE, tmp_path],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -65,10 +65,10 @@ def lock(tmp_path: Path) -> Path:
 
 
 def test_everything_locked_is_fetched(mirror: Mirror, lock: Path, tmp_path: Path) -> None:
-    """The first time, every jar of the lock is fetched and handed out in its order."""
-    paths = provide_jars(lock=lock, cache=tmp_path / "cache")
+    """The first time, every jar of the lock is fetched, and nothing else is left."""
+    directory = provide_jars(lock=lock, cache=tmp_path / "cache")
 
-    assert [path.read_bytes() for path in paths] == list(JARS.values())
+    assert contents(directory) == sorted(JARS.values())
     assert sorted(mirror.asked) == sorted(JARS)
 
 
@@ -93,10 +93,20 @@ def test_a_repository_that_lies_is_refused(mirror: Mirror, lock: Path, tmp_path:
 def test_a_jar_changed_later_is_refused(mirror: Mirror, lock: Path, tmp_path: Path) -> None:
     """The cache is not trusted either: checksums are compared before every start."""
     del mirror
-    paths = provide_jars(lock=lock, cache=tmp_path / "cache")
-    paths[0].write_bytes(b"tampered")
+    directory = provide_jars(lock=lock, cache=tmp_path / "cache")
+    (directory / "one-1.0.jar").write_bytes(b"tampered")
 
     with pytest.raises(StackError, match=r"will not be run.*Delete .* and start again"):
+        provide_jars(lock=lock, cache=tmp_path / "cache")
+
+
+def test_a_jar_added_later_is_refused(mirror: Mirror, lock: Path, tmp_path: Path) -> None:
+    """Java loads whatever lies in the directory, so nothing else may."""
+    del mirror
+    directory = provide_jars(lock=lock, cache=tmp_path / "cache")
+    (directory / "a-guest.jar").touch()
+
+    with pytest.raises(StackError, match=r"a-guest\.jar"):
         provide_jars(lock=lock, cache=tmp_path / "cache")
 
 
@@ -106,13 +116,16 @@ def test_an_interrupted_fetch_goes_on(mirror: Mirror, lock: Path, tmp_path: Path
     del mirror.files["org.example:two:2.0"]
     with pytest.raises(KeyError):
         provide_jars(lock=lock, cache=tmp_path / "cache")
+    [partial] = (tmp_path / "cache").glob("*.part")
+    (partial / "two-2.0.scratch").mkdir()
+    (partial / "two-2.0.scratch" / "half").touch()
     mirror.files = fetched
     mirror.asked.clear()
 
-    paths = provide_jars(lock=lock, cache=tmp_path / "cache")
+    directory = provide_jars(lock=lock, cache=tmp_path / "cache")
 
     assert mirror.asked == ["org.example:two:2.0"]
-    assert [path.read_bytes() for path in paths] == list(JARS.values())
+    assert contents(directory) == sorted(JARS.values())
 
 
 def test_no_repository_in_reach(mirror: Mirror, lock: Path, tmp_path: Path) -> None:
@@ -143,6 +156,11 @@ def test_a_cache_that_cannot_be_written(lock: Path, tmp_path: Path) -> None:
 
     with pytest.raises(StackError, match=r"cannot be kept in .*XDG_CACHE_HOME"):
         provide_jars(lock=lock, cache=tmp_path / "file")
+
+
+def contents(directory: Path) -> list[bytes]:
+    """Return what the files in the directory hold."""
+    return sorted(path.read_bytes() for path in directory.iterdir())
 
 
 def test_the_committed_lock_pins_everything() -> None:
