@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,8 +55,10 @@ class Home:
         self._write("running.json", json.dumps(asdict(running)))
 
     def forget(self) -> None:
-        """Note that we listen no more."""
-        self._path("running.json").unlink(missing_ok=True)
+        """Note that we listen no more; what another has noted since stays."""
+        running = self.recall()
+        if running and running.pid == os.getpid():
+            self._path("running.json").unlink(missing_ok=True)
 
     def recall(self) -> Running | None:
         """Return where a clerkwork listens, None where none runs."""

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential,
+)
 
 from deploy.errors import OperatorError
 from deploy.migrate import migrate
@@ -21,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from aiokafka.admin import AIOKafkaAdminClient
-    from rich.console import Console
 
 PATIENCE_S: Final = 30.0
 """How long a server that is starting up is waited for."""
@@ -38,7 +44,7 @@ _NOT_YET: Final = (
 async def prepare_database(url: str, *, patience_s: float = PATIENCE_S) -> str:
     """Migrate the database and return the revision it is at. Raises OperatorError."""
     try:
-        async for attempt in _attempts(_NOT_YET, patience_s):
+        async for attempt in _attempts("PostgreSQL", _NOT_YET, patience_s):
             with attempt:
                 return await migrate(url)
     except _NOT_YET as error:
@@ -85,7 +91,7 @@ async def _with_admin(
     # aiokafka logs each failed attempt; the last one is told below.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        async for attempt in _attempts((KafkaError, OSError), patience_s):
+        async for attempt in _attempts("Kafka", (KafkaError, OSError), patience_s):
             with attempt:
                 async with connected_admin(connection) as admin:
                     return await act(admin)
@@ -96,11 +102,17 @@ async def _with_admin(
     raise AssertionError
 
 
-def _attempts(errors: tuple[type[Exception], ...], patience_s: float) -> AsyncRetrying:
+def _attempts(server: str, errors: tuple[type[Exception], ...], patience_s: float) -> AsyncRetrying:
+    def say_once(state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            waiting = f"{server} does not answer yet; trying for {patience_s:.0f} s …"
+            Console(stderr=True, highlight=False).print(waiting)
+
     return AsyncRetrying(
         retry=retry_if_exception_type(errors),
         stop=stop_after_delay(patience_s),
         wait=wait_exponential(multiplier=0.1, max=2),
+        before_sleep=say_once,
         reraise=True,
     )
 

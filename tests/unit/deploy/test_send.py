@@ -99,6 +99,18 @@ def test_a_clerkwork_that_has_ended_is_no_target(tmp_path: Path) -> None:
         find_target(to=None, secret=None, home=home)
 
 
+def test_who_leaves_forgets_only_itself(tmp_path: Path) -> None:
+    """Of two that share a home the later one is remembered, until it leaves."""
+    home = Home(directory=tmp_path)
+    home.remember(Running(pid=os.getppid(), ingest="http://other/", api="http://other"))
+    home.forget()
+    assert home.recall()
+
+    home.remember(Running(pid=os.getpid(), ingest="http://here/", api="http://here"))
+    home.forget()
+    assert home.recall() is None
+
+
 def test_another_address_needs_its_own_secret(tmp_path: Path) -> None:
     """Our own secret would only be refused there."""
     with pytest.raises(OperatorError, match="--secret"):
