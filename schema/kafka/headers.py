@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from schema import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -91,6 +93,7 @@ def write_failure_headers(failure: Failure, origin: Origin | None = None) -> Raw
         "x-error-class": failure.error_class,
         "x-error-code": failure.error_code,
         "x-error-message": message,
+        "x-clerkwork-version": VERSION,
         "__connect.errors.exception.class.name": failure.error_class,
         "__connect.errors.exception.message": message,
     }
