@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy.samples import Person, invent_person, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from random import Random
 
 HOUR_MS: Final = 3_600_000
@@ -78,17 +78,16 @@ def change(random: Random, user: Snapshot, *, at_ms: int) -> Snapshot:
     return replace(user, **changes[kind - 1], updated_at=at_ms, told_at=told_at)
 
 
-def live(
-    random: Random, *, begin_ms: int, admin: bool, changes: int
-) -> Iterator[tuple[str, Snapshot]]:
-    """Yield the event types of a user's life, each with the user as it then was."""
+def live(random: Random, *, begin_ms: int, admin: bool, changes: int) -> list[tuple[str, Snapshot]]:
+    """Return the event types of a user's life, each with the user as it then was."""
     user = sign_up(random, at_ms=begin_ms, admin=admin)
-    yield "user.created", user
+    life = [("user.created", user)]
     at_ms = begin_ms
     for _ in range(changes):
-        at_ms += random.randint(1, 2 * HOUR_MS)
+        at_ms += random.randint(1_000, 2 * HOUR_MS)
         user = change(random, user, at_ms=at_ms)
-        yield "user.updated", user
+        life.append(("user.updated", user))
+    return life
 
 
 def describe(event_type: str, user: Snapshot) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def make_plan(*, users: int, seed: int, now_ms: int) -> Plan:
     admin, reader = (str(life[0].user_id) for life in lives[:2])
     webhooks = [webhook for life in lives for webhook in life]
     webhooks += _organizations(random, now_ms=now_ms, number=max(1, users // 20))
-    webhooks += _strays(random, now_ms=now_ms, last=lives[1][0])
+    victim = next(webhook.snapshot for webhook in lives[1] if webhook.snapshot)
+    webhooks += _strays(random, now_ms=now_ms, victim=victim)
     deliveries = webhooks + random.sample(_repeatable(webhooks), len(webhooks) // 8)
     random.shuffle(deliveries)
     return Plan(
@@ -96,13 +97,12 @@ def _repeatable(webhooks: Sequence[Webhook]) -> list[Webhook]:
 def _live(random: Random, *, now_ms: int, role: str) -> Iterator[Webhook]:
     """Yield what Clerk tells of one user, in the order in which it happens."""
     begin_ms = now_ms - random.randint(DAY_MS, SPAN_MS)
-    user = None
     # The reader stays as signed up: whoever is banned cannot read.
     changes = 0 if role == "reader" else random.randint(0, 3)
-    for event_type, user in live(random, begin_ms=begin_ms, admin=role == "admin", changes=changes):
+    life = live(random, begin_ms=begin_ms, admin=role == "admin", changes=changes)
+    for event_type, user in life:
         yield _webhook(random, event_type, user)
-    if user is None:
-        return
+    _, user = life[-1]
     yield from _session(random, user)
     if random.random() < 0.3:
         yield _code(random, user)
@@ -180,8 +180,8 @@ def _organizations(random: Random, *, now_ms: int, number: int) -> Iterator[Webh
             yield _wrap(random, event, member, fate=Fate.OTHER)
 
 
-def _strays(random: Random, *, now_ms: int, last: Webhook) -> Iterator[Webhook]:
-    """Yield what does not happen every day, and what must not pass; `last` is somebody's only."""
+def _strays(random: Random, *, now_ms: int, victim: Snapshot) -> Iterator[Webhook]:
+    """Yield what does not happen every day, and what must not pass."""
     stranger = invent_person(random)
     for name in (
         *("role.created", "permission.created", "waitlistEntry.created", "organization.deleted"),
@@ -189,8 +189,8 @@ def _strays(random: Random, *, now_ms: int, last: Webhook) -> Iterator[Webhook]:
     ):
         event = tell(name, stranger, at_ms=now_ms - DAY_MS)
         yield _wrap(random, event, stranger, fate=Fate.OTHER)
-    yield _forged(random, last)
-    yield _poison(random, last)
+    yield _forged(random, victim)
+    yield _poison(random, victim)
     yield Webhook(
         event_id=invent_id("msg", random),
         type="unreadable",
@@ -200,23 +200,20 @@ def _strays(random: Random, *, now_ms: int, last: Webhook) -> Iterator[Webhook]:
     )
 
 
-def _forged(random: Random, known: Webhook) -> Webhook:
+def _forged(random: Random, known: Snapshot) -> Webhook:
     """Return what would make somebody an administrator if anybody believed it."""
-    body = known.body.replace(b'"public_metadata":{}', b'"public_metadata":{"role":"admin"}')
-    return Webhook(
-        event_id=invent_id("msg", random),
-        type="user.updated",
-        body=body.replace(b'"type":"user.created"', b'"type":"user.updated"'),
-        fate=Fate.REFUSED,
-        told_at=known.told_at,
-        user_id=known.user_id,
+    promoted = replace(
+        known,
+        public_metadata={"role": "admin"},
+        updated_at=known.updated_at + HOUR_MS,
+        told_at=known.told_at + HOUR_MS,
     )
+    event = describe("user.updated", promoted)
+    return _wrap(random, event, known.person, fate=Fate.REFUSED)
 
 
-def _poison(random: Random, known: Webhook) -> Webhook:
+def _poison(random: Random, known: Snapshot) -> Webhook:
     """Return an update that nobody can place in time."""
-    if known.snapshot is None:
-        raise ValueError("poison is made from what tells of a user")
-    event = describe("user.updated", known.snapshot)
+    event = describe("user.updated", known)
     event["data"]["updated_at"] = "yesterday"
-    return _wrap(random, event, known.snapshot.person, fate=Fate.DEAD)
+    return _wrap(random, event, known.person, fate=Fate.DEAD)

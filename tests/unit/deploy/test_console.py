@@ -196,6 +196,13 @@ def test_the_last_word_is_pytests(
     assert "failed: mypy" in capsys.readouterr().out
 
 
+def test_where_all_is_well_the_exit_code_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the checks and the tests alike."""
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: 0)
+
+    assert (_run_console("test"), _run_console("test", "-x")) == (0, 0)
+
+
 def test_with_arguments_only_pytest_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are pytest's own, options included, and so is the exit code."""
     ran: list[list[str]] = []

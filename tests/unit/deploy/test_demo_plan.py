@@ -101,9 +101,11 @@ def test_a_code_is_in_its_event_and_can_be_found(plan: Plan) -> None:
 
 
 def test_the_forgery_would_matter(plan: Plan) -> None:
-    """It would make an administrator of somebody who is none."""
+    """It would make an administrator of somebody who is none, being the newest of all."""
     (forged,) = _of(plan, Fate.REFUSED)
     data = json.loads(forged.body)["data"]
+
+    assert data["updated_at"] > predict_users(plan.webhooks)[plan.reader]["version"]
 
     assert (data["id"], data["public_metadata"]["role"]) == (plan.reader, "admin")
 
