@@ -185,7 +185,7 @@ def print_findings(
             console.print(f"  {each.promise}: {difference}", markup=False)
     broken = sum(not each.held for each in findings)
     held = f"{len(findings) - broken} of {len(findings)} promises held in {seconds:.1f} s"
-    again = f" Again: deploy/run demo --seed {seed}." if broken else ""
+    again = f" Look closer: deploy/run demo --seed {seed} --keep." if broken else ""
     console.print(f"\n{held}.{again} Next: deploy/run up, and the README's guarantees.")
 
 

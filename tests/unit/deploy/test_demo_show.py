@@ -113,4 +113,4 @@ def test_the_end_says_what_was_broken() -> None:
     text = _written(console)
     assert "✗ A crash loses nothing" in text
     assert text.count("is lost") == 5
-    assert "1 of 2 promises held in 6.0 s. Again: deploy/run demo --seed 5." in text
+    assert "1 of 2 promises held in 6.0 s. Look closer: deploy/run demo --seed 5 --keep." in text
