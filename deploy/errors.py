@@ -1,4 +1,9 @@
-"""How the console refuses: in words for the operator, never with a traceback."""
+"""How the console refuses: in words for the operator, never with a traceback.
+
+OperatorError
+├── StackError    an embedded server or one of our processes cannot run here
+└── TopicError    Kafka refused to create or change a topic
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,7 @@ class OperatorError(Exception):
 
 def explain(error: BaseException) -> str | None:
     """Return all that the operator needs to know, None for an error that nobody foresaw."""
-    # Only where something failed already: importing the stack takes longer than --help may.
-    from deploy.stack import StackError  # noqa: PLC0415
-    from deploy.topics import TopicError  # noqa: PLC0415
-
     if isinstance(error, BaseExceptionGroup):
         reasons = [explain(each) for each in error.exceptions]
         return None if None in reasons else "\n".join(str(reason) for reason in reasons)
-    return str(error) if isinstance(error, OperatorError | StackError | TopicError) else None
+    return str(error) if isinstance(error, OperatorError) else None

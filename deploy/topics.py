@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
+from deploy.errors import OperatorError
 from schema.kafka.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Difference:
     declared: str
 
 
-class TopicError(Exception):
+class TopicError(OperatorError):
     """Kafka refused to create or change a topic; the message says which and why."""
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def up(wishes: Wishes, console: Console) -> int:
     """Run until told to stop, and return the exit code.
 
-    Raises StackError, OperatorError or TopicError when a part fails.
+    Raises OperatorError when a part fails.
     """
     with interruptible():
         try:
@@ -45,7 +45,7 @@ def up(wishes: Wishes, console: Console) -> int:
 def running_system(wishes: Wishes, console: Console) -> Iterator[System]:
     """Bring everything up; at the end take it down, undisturbed by further signals.
 
-    Raises StackError, OperatorError or TopicError, with nothing left running.
+    Raises OperatorError, with nothing left running.
     """
     for name in ("ingest", "api", "worker"):
         require_free(getattr(wishes, f"{name}_port"), asked_by=f"{name} (--{name}-port)")

@@ -38,7 +38,7 @@ _NOT_OURS: Final = ("KAFKA_", "CLERK_", "INGEST_", "WORKER_", "API_", "LOG_", "D
 def demo(*, users: int, seed: int, keep: bool, console: Console) -> int:
     """Run it all on servers of its own, and return the exit code: 0 when every promise was held.
 
-    Raises OperatorError or StackError when there is nothing to judge.
+    Raises OperatorError when there is nothing to judge.
     """
     if users < FEWEST_USERS:
         raise OperatorError(f"The demonstration needs {FEWEST_USERS} users or more.")
