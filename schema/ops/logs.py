@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
 import structlog
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def _nest_context(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
+def _render_json(event: object, **_: object) -> bytes:
+    return msgspec.json.encode(event, enc_hook=repr)
+
+
 def configure_logs(settings: ProcessSettings) -> None:
     """Send every log line of this process to standard error, as `settings` ask."""
     shared: list[Processor] = [
@@ -51,33 +56,50 @@ def configure_logs(settings: ProcessSettings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if settings.log_format == "json":
-        ending: list[Processor] = [
-            structlog.processors.format_exc_info,
-            _nest_context,
-            structlog.processors.JSONRenderer(),
-        ]
-    else:
-        ending = [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                # The default one prints local variables: whole payloads, personal data and all.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        ]
+    ending = _json_ending() if settings.log_format == "json" else _console_ending()
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        # Straight to the stream: the way through `logging` costs several times as much per line.
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *ending,
+                _decode_line,
+            ],
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _json_ending() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,
+        _nest_context,
+        structlog.processors.JSONRenderer(serializer=_render_json),
+    ]
+
+
+def _console_ending() -> list[Processor]:
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        # The default one prints local variables: whole payloads, personal data and all.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+    return [renderer, _encode_line]
+
+
+def _encode_line(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
+    return str(line).encode(errors="backslashreplace")
+
+
+def _decode_line(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
+    return bytes(cast("bytes", line)).decode()
