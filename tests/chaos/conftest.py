@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    StartWorker = Callable[[str], Process]
+    StartWorker = Callable[..., Process]
 
 ROOT_SEED = int(os.environ.get("CHAOS_SEED", "20261121"))
 
@@ -34,7 +34,7 @@ def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker
     """Start worker processes that nobody has to stop."""
     started: list[Process] = []
 
-    def start(database_url: str) -> Process:
+    def start(database_url: str, name: str = "chaos") -> Process:
         environment = {
             "PATH": os.environ["PATH"],
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
@@ -43,7 +43,7 @@ def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker
             "WORKER_BATCH_SIZE": "100",
             # Killed members of a group are missed only after the session timeout of 10 s; one
             # that comes back under the same name takes its partitions over at once.
-            "WORKER_INSTANCE_ID": "chaos",
+            "WORKER_INSTANCE_ID": name,
             "LOG_FORMAT": "json",
         }
         process = Process(
