@@ -43,6 +43,6 @@ def _run(command: Sequence[str], console: Console) -> int:
     # Ctrl-C reaches the tool too, and the tool says what that means.
     signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return subprocess.call([sys.executable, "-m", *command], cwd=ROOT)  # noqa: S603
+        return subprocess.call([sys.executable, "-m", *command], cwd=ROOT)  # noqa: S603  # the tools are ours
     finally:
         signal.signal(signal.SIGINT, before)

@@ -104,7 +104,7 @@ class Environment:
     def _install(self, extent: Extent) -> None:
         try:
             # Only now: importing it takes longer than everything else in a usual start.
-            from deploy.installer import Installer  # noqa: PLC0415
+            from deploy.installer import Installer  # noqa: PLC0415  # see above
         except ModuleNotFoundError as error:
             raise EnvironmentRefusedError(incomplete_python(f"its module {error.name}")) from None
         Installer(environment=self, extent=extent).install()
@@ -161,7 +161,7 @@ def start_console(arguments: Sequence[str]) -> NoReturn:
         sys.exit("\nInterrupted. The next start begins the installation anew.")
     python = str(environment.python)
     # -P: a directory called `deploy` where the user happens to be is not ours.
-    os.execv(python, [python, "-P", "-m", "deploy", *arguments])  # noqa: S606
+    os.execv(python, [python, "-P", "-m", "deploy", *arguments])  # noqa: S606  # to become it
 
 
 def incomplete_python(what: str) -> str:

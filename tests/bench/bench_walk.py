@@ -200,9 +200,9 @@ def main() -> None:
         os.sched_setaffinity(0, {1})
         worker = asyncio.run(measure_worker(stack, Path(name)))
         bare, ingest = measure_bare(), measure_ingest(stack, Path(name))
-    print(f"bare aiohttp   {bare:8,.0f} webhooks/s")  # noqa: T201
-    print(f"ingest         {ingest:8,.0f} webhooks/s   {ingest / bare:.2f} of bare")  # noqa: T201
-    print(f"worker         {worker:8,.0f} events/s")  # noqa: T201
+    print(f"bare aiohttp   {bare:8,.0f} webhooks/s")
+    print(f"ingest         {ingest:8,.0f} webhooks/s   {ingest / bare:.2f} of bare")
+    print(f"worker         {worker:8,.0f} events/s")
 
 
 if __name__ == "__main__":

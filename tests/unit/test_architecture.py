@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import re
 import subprocess
 from pathlib import Path
 
@@ -75,3 +76,17 @@ def test_modules_are_named_after_what_they_are() -> None:
 
     assert {m.name for m in modules if m.stem in JUNK_DRAWERS} == set()
     assert {m.name for m in modules if len(m.read_text().splitlines()) > 300} == set()
+
+
+def test_every_suppression_has_a_reason() -> None:
+    """Whoever silences a linter says why, on the same line or, for a whole file, above it."""
+    bare = re.compile(r"(?:noqa: [A-Z0-9, ]+|ignore\[[A-Za-z-, ]+\])$")
+    modules = [m for package in [*MAY_IMPORT, "tests"] for m in _modules(package)]
+    lines = [
+        (str(module.relative_to(ROOT)), line)
+        for module in modules
+        for line in module.read_text().splitlines()
+        if bare.search(line) and not line.startswith("#")
+    ]
+
+    assert lines == []

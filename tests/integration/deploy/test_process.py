@@ -214,7 +214,7 @@ def test_nothing_survives_its_guard(
     process = program(POLITE)
     process.start()
     child = process.pid
-    psutil.Process(child).parent().kill()  # type: ignore[union-attr]
+    psutil.Process(child).parent().kill()  # type: ignore[union-attr]  # the guard
 
     assert gone(child)
     assert process.stop() == -signal.SIGKILL
@@ -228,5 +228,5 @@ def start_parent(log: Path, code: str, *, grace: float) -> tuple[subprocess.Pope
         stdout=subprocess.PIPE,
         text=True,
     )
-    with parent.stdout as out:  # type: ignore[union-attr]
+    with parent.stdout as out:  # type: ignore[union-attr]  # it is a pipe
         return parent, int(out.readline())

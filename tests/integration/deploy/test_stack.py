@@ -213,7 +213,7 @@ def test_what_exists_is_not_started(tmp_path: Path) -> None:
     """With both addresses given, they are handed on and nothing runs."""
     addresses = {"bootstrap_servers": "kafka:9092", "database_url": "postgresql://db/it"}
 
-    with running_stack(data=tmp_path, **addresses) as stack:  # type: ignore[arg-type]
+    with running_stack(data=tmp_path, **addresses) as stack:  # type: ignore[arg-type]  # addresses of either
         assert stack == Stack(**addresses, kafka=None, postgres=None)
 
 
@@ -236,7 +236,7 @@ def test_nothing_survives_the_console(tmp_path: Path, gone: Callable[[int], bool
         stdout=subprocess.PIPE,
         text=True,
     )
-    with console.stdout as out:  # type: ignore[union-attr]
+    with console.stdout as out:  # type: ignore[union-attr]  # it is a pipe
         servers = [int(pid) for pid in out.readline().split()]
     assert all(psutil.pid_exists(pid) for pid in servers)
     console.kill()

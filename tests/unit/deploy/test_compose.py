@@ -203,7 +203,7 @@ def test_processes_listen_outside_their_container(service: str) -> None:
     """The default, the loopback interface, would be the container's own."""
     hosts = [name.upper() for name in SETTINGS[service].model_fields if name.endswith("_host")]
 
-    assert {"0.0.0.0"} >= {SERVICES[service]["environment"][name] for name in hosts}  # noqa: S104
+    assert {"0.0.0.0"} >= {SERVICES[service]["environment"][name] for name in hosts}  # noqa: S104  # inside a container
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -243,7 +243,7 @@ def test_our_services_have_little_to_misuse(service: str) -> None:
     definition = SERVICES[service]
 
     assert definition["read_only"] is True
-    assert definition["tmpfs"] == ["/tmp"]  # noqa: S108
+    assert definition["tmpfs"] == ["/tmp"]  # noqa: S108  # a container's own
     assert definition["cap_drop"] == ["ALL"]
     assert definition["security_opt"] == ["no-new-privileges:true"]
     assert {"mem_limit", "cpus", "pids_limit"} <= definition.keys()

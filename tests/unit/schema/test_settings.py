@@ -73,4 +73,4 @@ def test_settings_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, **ingest_environment())
     settings = read_settings(IngestSettings)
     with pytest.raises(ValidationError, match="frozen"):
-        settings.ingest_port = 1  # type: ignore[misc]
+        settings.ingest_port = 1  # type: ignore[misc]  # that is the point
