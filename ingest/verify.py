@@ -73,8 +73,12 @@ def verify(
         text = body.decode()
     except UnicodeDecodeError:
         return Verdict.UNREADABLE
-    verdicts = {_compare(webhook, text, signed) for webhook in webhooks}
-    return next(v for v in (Verdict.OK, Verdict.FORGED, Verdict.MALFORMED) if v in verdicts)
+    verdict = Verdict.FORGED
+    for webhook in webhooks:
+        verdict = _compare(webhook, text, signed)
+        if verdict is Verdict.OK:
+            break
+    return verdict
 
 
 def _well_formed(signed: Mapping[str, str]) -> bool:

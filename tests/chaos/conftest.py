@@ -34,10 +34,10 @@ def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker
     """Start worker processes that nobody has to stop."""
     started: list[Process] = []
 
-    def start(database_url: str, name: str = "chaos") -> Process:
+    def start(database_url: str, name: str = "chaos", kafka: str = bootstrap_servers) -> Process:
         environment = {
             "PATH": os.environ["PATH"],
-            "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+            "KAFKA_BOOTSTRAP_SERVERS": kafka,
             "DATABASE_URL": database_url,
             "WORKER_METRICS_PORT": str(free_port()),
             "WORKER_BATCH_SIZE": "100",
