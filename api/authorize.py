@@ -9,7 +9,8 @@ from schema.http.errors import HttpError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from api.read import Standing, User
+    from api.read import Standing
+    from schema.postgres.rows import UsersRow
 
 _SHUT_OUT: Final[Mapping[str, tuple[str, str]]] = {
     "banned": ("USER_BANNED", "This account is banned."),
@@ -36,6 +37,6 @@ def is_admin(standing: Standing | None) -> bool:
     return standing is not None and standing.role == "admin"
 
 
-def is_visible(user: User, *, to: Standing | None) -> bool:
+def is_visible(user: UsersRow, *, to: Standing | None) -> bool:
     """Say whether `user` is there for the caller; administrators also see tombstones."""
     return user.status not in _ABSENT or is_admin(to)

@@ -8,36 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from schema.postgres.contracts import PublicProfile, User
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from api.read import User
+    from schema.postgres.rows import UsersRow
 
-PUBLIC: Final = (
-    "id",
-    "clerk_id",
-    "first_name",
-    "last_name",
-    "username",
-    "image_url",
-    "created_at",
-)
+PUBLIC: Final = tuple(PublicProfile.model_fields)
 """What every signed-in user sees of another."""
 
-FULL: Final = (
-    *PUBLIC,
-    "email",
-    "email_verified",
-    "external_id",
-    "role",
-    "status",
-    "public_metadata",
-    "last_sign_in_at",
-    "last_active_at",
-    "updated_at",
-    "deleted_at",
-    "version",
-)
+FULL: Final = tuple(User.model_fields)
 """What users see of themselves, and administrators of everyone."""
 
 
@@ -46,7 +27,7 @@ def write_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def present_user(user: User, *, fully: bool) -> Mapping[str, object]:
+def present_user(user: UsersRow, *, fully: bool) -> Mapping[str, object]:
     """Return the fields of `user` that may be seen, ready for `encode`."""
     fields = {name: getattr(user, name) for name in (FULL if fully else PUBLIC)}
     if fully:

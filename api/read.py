@@ -6,7 +6,7 @@ longer than ACQUIRE_S and QUERY_S in all, plus ACQUIRE_S to give up a hung conne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
@@ -14,11 +14,11 @@ import structlog
 from aiohttp import web
 
 from schema.http.errors import HttpError
+from schema.postgres.rows import UsersRow
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from api.page import Cursor, Page
@@ -65,34 +65,6 @@ class Standing:
     status: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class User:
-    """A row of `users`; schema/postgres/tables.py says what each column means."""
-
-    id: UUID
-    clerk_id: str
-    email: str | None
-    email_verified: bool
-    first_name: str | None
-    last_name: str | None
-    username: str | None
-    image_url: str | None
-    external_id: str | None
-    role: str
-    status: str
-    public_metadata: str
-    """JSON as PostgreSQL writes it."""
-    last_sign_in_at: datetime | None
-    last_active_at: datetime | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    deleted_at: datetime | None
-    version: int
-
-
-_COLUMNS: Final = tuple(field.name for field in fields(User))
-
-
 async def check_database(pool: Pool) -> None:
     """Return when PostgreSQL answers."""
     await _fetch(pool, "check", acquire_s=CHECK_S, query_s=CHECK_S)
@@ -100,7 +72,7 @@ async def check_database(pool: Pool) -> None:
 
 async def read_user(
     pool: Pool, *, caller_id: UUID, user_id: UUID
-) -> tuple[Standing | None, User | None]:
+) -> tuple[Standing | None, UsersRow | None]:
     """Return the caller's standing and the user asked for, each None when there is no row."""
     (row,) = await _fetch(pool, "read_user", caller_id, user_id)
     return _standing(row), _user(row)
@@ -108,7 +80,7 @@ async def read_user(
 
 async def list_users(
     pool: Pool, *, caller_id: UUID, page: Page
-) -> tuple[Standing | None, Sequence[User], bool]:
+) -> tuple[Standing | None, Sequence[UsersRow], bool]:
     """Return the caller's standing, the users of `page`, and whether more come after them."""
     after: Cursor | None = page.after
     rows = await _fetch(
@@ -129,10 +101,10 @@ def _standing(row: asyncpg.Record) -> Standing | None:
     return Standing(role=row["caller_role"], status=row["caller_status"])
 
 
-def _user(row: asyncpg.Record) -> User | None:
+def _user(row: asyncpg.Record) -> UsersRow | None:
     if row["id"] is None:
         return None
-    return User(**{name: row[name] for name in _COLUMNS})
+    return UsersRow(**{name: row[name] for name in UsersRow.__struct_fields__})
 
 
 async def _fetch(

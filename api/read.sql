@@ -24,7 +24,9 @@ SELECT
     target.created_at,
     target.updated_at,
     target.deleted_at,
-    target.version
+    target.version,
+    target.version_timestamp,
+    target.version_event_id
 FROM (VALUES ($1::uuid, $2::uuid)) AS asked (caller_id, user_id)
 LEFT JOIN users AS caller ON caller.id = asked.caller_id
 LEFT JOIN users AS target ON target.id = asked.user_id;
@@ -57,7 +59,9 @@ LEFT JOIN LATERAL (
         created_at,
         updated_at,
         deleted_at,
-        version
+        version,
+        version_timestamp,
+        version_event_id
     FROM users
     WHERE status NOT IN ('pending', 'deleted')
         AND (created_at, id) < (

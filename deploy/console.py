@@ -25,6 +25,10 @@ SINGLE = Group.create_ordered("One process, in the foreground")
 UPKEEP = Group.create_ordered("Upkeep")
 topics = App(name="topics", help="Compare the topics in Kafka with the declaration.", group=UPKEEP)
 app.command(topics)
+contracts = App(
+    name="contracts", help="Hold rows and contracts against the live database.", group=UPKEEP
+)
+app.command(contracts)
 
 AnyOption = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Data = Annotated[Path | None, Parameter(name="--data")]
@@ -157,6 +161,22 @@ def diff_topics() -> int:
     from deploy.prepare import compare_topics, tell_differences
 
     return tell_differences(compare_topics, open_console())
+
+
+@contracts.command(name="generate")
+def generate_contracts() -> int:
+    """Write schema/postgres/rows.py from DATABASE_URL; unset, from the migrations alone."""
+    from deploy.contracts.generate import generate
+
+    return generate(open_console())
+
+
+@contracts.command(name="check")
+def check_contracts() -> int:
+    """Show where tables, database, rows and contracts differ; exit code 1 when they do."""
+    from deploy.contracts.check import check
+
+    return check(open_console())
 
 
 @app.command(group=WHOLE)

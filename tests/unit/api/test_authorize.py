@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from api.authorize import admit, is_admin, is_visible
-from api.read import Standing, User
+from api.read import Standing
 from schema.http.errors import HttpError
+from schema.postgres.rows import Json, UsersRow
 from schema.postgres.tables import USER_STATUSES
 
-USER = User(
+USER = UsersRow(
     id=UUID(int=1),
     clerk_id="user_1",
     email=None,
@@ -24,13 +25,15 @@ USER = User(
     external_id=None,
     role="user",
     status="active",
-    public_metadata="{}",
+    public_metadata=Json("{}"),
     last_sign_in_at=None,
     last_active_at=None,
     created_at=None,
     updated_at=None,
     deleted_at=None,
     version=0,
+    version_timestamp=0,
+    version_event_id="",
 )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 
 from api.present import FULL, PUBLIC, encode, present_page, present_user, tag, write_time
-from api.read import User
+from schema.postgres.contracts import PublicProfile, User
+from schema.postgres.rows import Json, UsersRow
 
-ADA = User(
+ADA = UsersRow(
     id=UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11"),
     clerk_id="user_1",
     email="ada@example.com",
@@ -24,13 +24,15 @@ ADA = User(
     external_id="42",
     role="user",
     status="active",
-    public_metadata='{"n": 12345678901234567890123, "x": 1.10}',
+    public_metadata=Json('{"n": 12345678901234567890123, "x": 1.10}'),
     last_sign_in_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
     last_active_at=None,
     created_at=datetime(2026, 1, 1, 0, 0, 0, 999_999, tzinfo=UTC),
     updated_at=datetime(2026, 1, 2, tzinfo=UTC),
     deleted_at=None,
     version=1_767_312_000_000,
+    version_timestamp=1_767_312_000_001,
+    version_event_id="msg_1",
 )
 
 
@@ -48,10 +50,10 @@ def test_others_see_a_public_profile() -> None:
 
 
 def test_a_user_sees_everything_of_themselves() -> None:
-    """Every column that is read is shown, and `version` is a number."""
+    """Except what only decides between events; and `version` is a number."""
     shown = json.loads(encode(present_user(ADA, fully=True)))
 
-    assert set(shown) == {field.name for field in fields(User)}
+    assert set(UsersRow.__struct_fields__) - set(shown) == {"version_timestamp", "version_event_id"}
     assert shown["email"] == "ada@example.com"
     assert shown["last_sign_in_at"] == "2026-01-31T12:00:00.000Z"
     assert shown["deleted_at"] is None
@@ -63,6 +65,14 @@ def test_metadata_keeps_every_digit() -> None:
     body = encode(present_user(ADA, fully=True))
 
     assert b'"public_metadata":{"n": 12345678901234567890123, "x": 1.10}' in body
+
+
+@pytest.mark.parametrize(("contract", "fully"), [(PublicProfile, False), (User, True)])
+def test_what_is_shown_is_the_contract(contract: type[PublicProfile], *, fully: bool) -> None:
+    """Whoever reads answers with the contract gets what the row holds."""
+    read = contract.model_validate_json(encode(present_user(ADA, fully=fully)))
+
+    assert (read.id, read.clerk_id, read.first_name) == (ADA.id, ADA.clerk_id, ADA.first_name)
 
 
 def test_what_is_public_is_a_part_of_the_whole() -> None:

@@ -40,7 +40,18 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run_console("--help") == 0
 
     listed = capsys.readouterr().out
-    for name in ("up", "demo", "send", "token", "ingest", "worker", "api", "migrate", "test"):
+    for name in (
+        "up",
+        "demo",
+        "send",
+        "token",
+        "ingest",
+        "worker",
+        "api",
+        "migrate",
+        "contracts",
+        "test",
+    ):
         assert f" {name} " in listed
 
 

@@ -1,0 +1,41 @@
+"""Write the row contracts from the live database: `clerkwork contracts generate`.
+
+Nothing here imports what is written, so that a broken file can be written anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import schema.postgres
+from deploy.contracts.catalog import read_facts
+from deploy.contracts.compare import compare_tables
+from deploy.contracts.database import some_database
+from deploy.contracts.write import write_rows
+from deploy.errors import OperatorError
+from schema.postgres.tables import METADATA
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ROWS_FILE: Final = Path(schema.postgres.__file__).with_name("rows.py")
+"""What is written; committed, and never edited."""
+
+
+def generate(console: Console, *, file: Path = ROWS_FILE) -> int:
+    """Write the file, say whether that changed it, and return 0.
+
+    Raises OperatorError, with the file as before, when the database is not the declared one.
+    """
+    with some_database() as url:
+        found, declared = asyncio.run(read_facts(url, declared=METADATA))
+    drift = [f"  {each}" for each in compare_tables(found, declared)]
+    if drift:
+        raise OperatorError("\n".join(["The database is not as tables.py declares it:", *drift]))
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    rows = write_rows(found)
+    file.write_text(rows, encoding="utf-8")
+    console.print(f"{file}: {'as before' if rows == before else 'written anew'}.")
+    return 0
