@@ -28,7 +28,7 @@ def some_database() -> Iterator[str]:
         yield read_settings(DatabaseSettings).database_url.get_secret_value()
         return
     # Only here: the image has no embedded servers, and there DATABASE_URL is set.
-    from deploy.stack.postgres import Postgres  # noqa: PLC0415
+    from deploy.stack.postgres import Postgres  # noqa: PLC0415  # only then
 
     with (
         interruptible(),
