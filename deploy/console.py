@@ -147,6 +147,23 @@ def migrate() -> None:
     open_console().print(f"The database is at revision {asyncio.run(prepare_database(url))}.")
 
 
+@app.command(group=UPKEEP)
+def maintain(*, dry_run: bool = False) -> int:
+    """Keep the ledger in DATABASE_URL in order; made for cron, every day.
+
+    Makes partitions for the months to come, moves events there that lie in the default one, and
+    drops what CLERKWORK_LEDGER_RETENTION_MONTHS lets go.
+
+    Parameters
+    ----------
+    dry_run
+        Only say what would be done.
+    """
+    from deploy.maintain import run_maintain
+
+    return run_maintain(open_console(), dry_run=dry_run)
+
+
 @topics.command(name="apply")
 def apply_topics() -> int:
     """Create what is missing and correct what differs, in KAFKA_BOOTSTRAP_SERVERS."""

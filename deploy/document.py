@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import PydanticUndefined
 
 from api.settings import ApiSettings
+from deploy.maintain import MaintainSettings
 from ingest.settings import IngestSettings
 from workers.settings import WorkerSettings
 
@@ -21,6 +22,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "ingest": IngestSettings,
     "worker": WorkerSettings,
     "api": ApiSettings,
+    "maintain": MaintainSettings,
 }
 _PLACE: Final = re.compile(r"(<!-- configuration -->\n).*?(<!-- /configuration -->)", re.DOTALL)
 

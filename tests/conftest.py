@@ -36,7 +36,10 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "schema/kafka/samples"
 
 # What a developer has exported must not decide what a test sees.
-_OURS = ("KAFKA_", "CLERK_", "INGEST_", "WORKER_", "API_", "LOG_", "DATABASE_URL", "REDIS_URL")
+_OURS = (
+    *("KAFKA_", "CLERK_", "CLERKWORK_", "INGEST_", "WORKER_", "API_", "LOG_"),
+    *("DATABASE_URL", "REDIS_URL"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "worker",
         "api",
         "migrate",
+        "maintain",
         "contracts",
         "test",
     ):
@@ -107,7 +108,11 @@ def test_a_group_of_foreseen_errors_is_foreseen() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "variable"),
-    [(("migrate",), "DATABASE_URL"), (("topics", "diff"), "KAFKA_BOOTSTRAP_SERVERS")],
+    [
+        (("migrate",), "DATABASE_URL"),
+        (("maintain",), "DATABASE_URL"),
+        (("topics", "diff"), "KAFKA_BOOTSTRAP_SERVERS"),
+    ],
 )
 def test_a_missing_setting_is_named(arguments: tuple[str, ...], variable: str) -> None:
     """Before anything is tried."""
