@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
-import schema.postgres
+from deploy.errors import OperatorError
 from deploy.partitions import (
     MONTHS_AHEAD,
     add_month,
@@ -21,47 +28,108 @@ from deploy.partitions import (
     month_of,
     wait_for_others,
 )
+from deploy.revisions import BASE, HEAD, MIGRATIONS, current_revision, run_revisions
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from sqlalchemy import Connection
+    from pathlib import Path
 
 _SQL: Final = read_statements(__file__)
-_MIGRATIONS: Final = Path(schema.postgres.__file__).parent / "migrations"
+_LOCKED: Final = {"55P03", "40P01"}
+"""lock_not_available and deadlock_detected: somebody else's transaction is in the way."""
 
 
-async def migrate(database_url: str) -> str:
-    """Run every revision that the database has not seen, and return the one it is at.
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a migration waits for locks.
+
+    A statement that waits for a lock makes everybody queue behind it who wants the table after
+    it, readers too. So each wait is short, all is undone, and the whole is tried again.
+    """
+
+    lock_timeout_ms: int = 5_000
+    attempts: int = 5
+    longest_pause_s: float = 10.0
+
+
+async def migrate(
+    database_url: str,
+    *,
+    to: str = HEAD,
+    scripts: Path = MIGRATIONS,
+    patience: Patience = Patience(),
+) -> str:
+    """Bring the database to a revision, and return the one it is at.
 
     All in one transaction under an advisory lock, partitions after it: a second call waits and then
-    finds nothing to do. Raises what the driver raises when the database is not there.
+    finds nothing to do. Raises OperatorError when others keep what is to be changed locked, and what the driver
+    raises when the database is not there.
     """
-    engine = create_async_engine(
-        sa.make_url(database_url).set(drivername="postgresql+asyncpg"), poolclass=NullPool
-    )
-    async with engine.begin() as connection:
-        await connection.execute(sa.text(_SQL["wait_for_other_migrations"]))
-        await connection.run_sync(_upgrade)
-        revision = await _current_revision(connection)
+    engine = open_engine(database_url)
+    revision = BASE
+    try:
+        async for attempt in _attempts(patience):
+            with attempt:
+                revision = await _migrate_once(engine, to=to, scripts=scripts, patience=patience)
+    except DBAPIError as error:
+        if _is_locked(error):
+            raise OperatorError(await _say_who_locks(engine)) from error
+        raise
     await _create_partitions(database_url)
     return revision
 
 
-def _upgrade(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def open_engine(database_url: str) -> AsyncEngine:
+    """Return what Alembic needs to reach the database; it keeps no connection open."""
+    url = sa.make_url(database_url).set(drivername="postgresql+asyncpg")
+    return create_async_engine(url, poolclass=NullPool)
 
 
-async def _current_revision(connection: AsyncConnection) -> str:
-    return str(await connection.scalar(sa.text(_SQL["current_revision"])))
+async def _migrate_once(engine: AsyncEngine, *, to: str, scripts: Path, patience: Patience) -> str:
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(_SQL["wait_for_other_migrations"]))
+        limit = {"limit": str(patience.lock_timeout_ms)}
+        await connection.execute(sa.text(_SQL["limit_waits_for_locks"]), limit)
+        await connection.run_sync(run_revisions, to=to, scripts=scripts)
+        return await connection.run_sync(current_revision)
+
+
+def _attempts(patience: Patience) -> AsyncRetrying:
+    def say(state: RetryCallState) -> None:
+        Console(stderr=True, highlight=False).print(
+            f"Somebody holds a lock that the migration needs; all is undone, and tried again "
+            f"({state.attempt_number} of {patience.attempts}) …"
+        )
+
+    return AsyncRetrying(
+        retry=retry_if_exception(_is_locked),
+        stop=stop_after_attempt(patience.attempts),
+        wait=wait_random_exponential(max=patience.longest_pause_s),
+        before_sleep=say,
+        reraise=True,
+    )
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _LOCKED
+
+
+async def _say_who_locks(engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        rows = await connection.execute(sa.text(_SQL["oldest_transactions"]))
+        oldest = [f"pid {row.pid} ({row.name}) for {row.seconds} s" for row in rows]
+    return (
+        "The migration gave up waiting for a lock; nothing is changed. "
+        f"The oldest transactions: {', '.join(oldest) or 'none that this role may see'}. "
+        "Let them end, or end them with pg_terminate_backend(pid), and run it again."
+    )
 
 
 async def _create_partitions(database_url: str) -> None:
     async with connected(database_url) as connection:
+        if not await connection.fetchval(_SQL["has_ledger"]):
+            return
         await wait_for_others(connection)
         await index_default(connection)
         now: datetime = await connection.fetchval("SELECT now()")
