@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group, Parameter, validators
 from rich.console import Console
 
 from deploy.errors import explain
@@ -136,15 +136,35 @@ def api() -> None:
 
 
 @app.command(group=UPKEEP)
-def migrate() -> None:
-    """Bring the database in DATABASE_URL to the declared state."""
+def migrate(
+    *,
+    rehearse: Annotated[bool, Parameter(negative=())] = False,
+    sample: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 10_000,
+) -> int:
+    """Bring the database in DATABASE_URL to the declared state, or try how that would go.
+
+    Parameters
+    ----------
+    rehearse
+        Change nothing: run what is pending on a copy, and say how long it takes, what it locks
+        and what becomes of the rows. The copy is a scratch database on the same server, so that
+        personal data stays there; it is dropped in the end. Exit code 1 when a revision fails.
+    sample
+        How many rows of each table a rehearsal copies at most.
+    """
     import asyncio
 
-    from deploy.prepare import prepare_database
     from schema.ops.settings import DatabaseSettings, read_settings
 
     url = read_settings(DatabaseSettings).database_url.get_secret_value()
+    if rehearse:
+        from deploy.rehearse.run import rehearse_and_tell
+
+        return rehearse_and_tell(url, rows=sample, console=open_console())
+    from deploy.prepare import prepare_database
+
     open_console().print(f"The database is at revision {asyncio.run(prepare_database(url))}.")
+    return 0
 
 
 @app.command(group=UPKEEP)

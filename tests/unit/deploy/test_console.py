@@ -111,6 +111,7 @@ def test_a_group_of_foreseen_errors_is_foreseen() -> None:
     [
         (("migrate",), "DATABASE_URL"),
         (("maintain",), "DATABASE_URL"),
+        (("migrate", "--rehearse"), "DATABASE_URL"),
         (("topics", "diff"), "KAFKA_BOOTSTRAP_SERVERS"),
     ],
 )
@@ -118,6 +119,21 @@ def test_a_missing_setting_is_named(arguments: tuple[str, ...], variable: str) -
     """Before anything is tried."""
     with pytest.raises(SystemExit, match=variable):
         console.app(list(arguments))
+
+
+def test_the_help_of_a_rehearsal_says_where_personal_data_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And that it is dropped."""
+    assert _run_console("migrate", "--help") == 0
+
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "personal data stays there; it is dropped in the end" in said
+
+
+def test_a_sample_of_less_than_nothing_is_refused() -> None:
+    """Before anything is tried."""
+    assert _run_console("migrate", "--rehearse", "--sample", "-1") != 0
 
 
 def test_a_token_is_printed_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
