@@ -146,25 +146,14 @@ def migrate(
     Parameters
     ----------
     rehearse
-        Change nothing: run what is pending on a copy, and say how long it takes, what it locks
-        and what becomes of the rows. The copy is a scratch database on the same server, so that
-        personal data stays there; it is dropped in the end. Exit code 1 when a revision fails.
+        Change nothing: run what is pending on a copy, and tell duration, locks and rows. The copy
+        is a database on the same server: personal data stays there; it is dropped in the end.
     sample
         How many rows of each table a rehearsal copies at most.
     """
-    import asyncio
+    from deploy.prepare import run_migrate
 
-    from schema.ops.settings import DatabaseSettings, read_settings
-
-    url = read_settings(DatabaseSettings).database_url.get_secret_value()
-    if rehearse:
-        from deploy.rehearse.run import rehearse_and_tell
-
-        return rehearse_and_tell(url, rows=sample, console=open_console())
-    from deploy.prepare import prepare_database
-
-    open_console().print(f"The database is at revision {asyncio.run(prepare_database(url))}.")
-    return 0
+    return run_migrate(open_console(), sample=sample if rehearse else None)
 
 
 @app.command(group=UPKEEP)

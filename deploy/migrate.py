@@ -62,9 +62,9 @@ async def migrate(
 ) -> str:
     """Bring the database to a revision, and return the one it is at.
 
-    All in one transaction under an advisory lock, partitions after it: a second call waits and then
-    finds nothing to do. Raises OperatorError when others keep what is to be changed locked, and what the driver
-    raises when the database is not there.
+    All in one transaction under an advisory lock, partitions after it: a second call waits and
+    then finds nothing to do. Raises OperatorError when others keep what is to be changed locked,
+    and what the driver raises when the database is not there.
     """
     engine = open_engine(database_url)
     revision = BASE

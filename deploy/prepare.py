@@ -20,9 +20,10 @@ from tenacity import (
 
 from deploy.errors import OperatorError
 from deploy.migrate import migrate
+from deploy.rehearse.run import rehearse_and_tell
 from deploy.topics import Difference, apply_topics, connected_admin, diff_topics
 from schema.kafka.connections import connection_arguments
-from schema.ops.settings import KafkaSettings, read_settings
+from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -39,6 +40,19 @@ _NOT_YET: Final = (
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.TooManyConnectionsError,
 )
+
+
+def run_migrate(console: Console, *, sample: int | None = None) -> int:
+    """Migrate the database of the environment; with a sample, only rehearse that.
+
+    Returns 1 when a rehearsed revision failed. Raises OperatorError, and SystemExit when the
+    environment is not valid.
+    """
+    url = read_settings(DatabaseSettings).database_url.get_secret_value()
+    if sample is not None:
+        return rehearse_and_tell(url, rows=sample, console=console)
+    console.print(f"The database is at revision {asyncio.run(prepare_database(url))}.")
+    return 0
 
 
 async def prepare_database(url: str, *, patience_s: float = PATIENCE_S) -> str:
