@@ -16,7 +16,8 @@ class WorkerSettings(KafkaSettings, DatabaseSettings):
     worker_instance_id: str | None = Field(
         None,
         description="a name of its own for each worker, kept over restarts (Kafka's static"
-        " membership): a restarted worker takes its partitions back at once",
+        " membership): a restarted worker takes its partitions back at once; after a crash of"
+        " the broker itself, though, such a worker can be slow until it is restarted",
     )
     worker_metrics_host: str = Field("127.0.0.1", description="address of probes and metrics")
     worker_metrics_port: int = Field(9101, ge=0, le=65535, description="port of probes and metrics")

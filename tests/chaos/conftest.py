@@ -34,7 +34,9 @@ def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker
     """Start worker processes that nobody has to stop."""
     started: list[Process] = []
 
-    def start(database_url: str, name: str = "chaos", kafka: str = bootstrap_servers) -> Process:
+    def start(
+        database_url: str, name: str | None = "chaos", kafka: str = bootstrap_servers
+    ) -> Process:
         environment = {
             "PATH": os.environ["PATH"],
             "KAFKA_BOOTSTRAP_SERVERS": kafka,
@@ -43,7 +45,7 @@ def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker
             "WORKER_BATCH_SIZE": "100",
             # Killed members of a group are missed only after the session timeout of 10 s; one
             # that comes back under the same name takes its partitions over at once.
-            "WORKER_INSTANCE_ID": name,
+            **({"WORKER_INSTANCE_ID": name} if name else {}),
             "LOG_FORMAT": "json",
         }
         process = Process(
@@ -61,3 +63,4 @@ def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker
     yield start
     for process in started:
         process.kill()
+        print(process.log_tail(100))  # noqa: T201  # pytest shows it where the test fails

@@ -131,7 +131,9 @@ async def test_a_worker_survives_the_broker(
 ) -> None:
     """The broker dies under a worker and comes back: the worker goes on by itself, to the end."""
     history = make_history(chance, users=30, events=2000)
-    worker = await asyncio.to_thread(start_worker, database_url, kafka=kafka.bootstrap_servers)
+    worker = await asyncio.to_thread(
+        start_worker, database_url, name=None, kafka=kafka.bootstrap_servers
+    )
     await _publish(kafka, history[:1000])
     await until(lambda: count_in_ledger(database, history), bool)
     await asyncio.to_thread(kafka.kill)
