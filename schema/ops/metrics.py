@@ -6,11 +6,13 @@ the first scrape already shows every series at 0. https://prometheus.io/docs/pra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from schema.postgres.rows import EventsOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +33,8 @@ ANSWERS: Final = (
 )
 """How a webhook can be answered."""
 
-OUTCOMES: Final = ("applied", "stale", "ignored", "dead")
-"""What can become of an event."""
+OUTCOMES: Final[tuple[str, ...]] = get_args(EventsOutcome)
+"""What can become of an event: the outcomes that the ledger knows."""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
