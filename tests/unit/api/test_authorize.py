@@ -11,7 +11,7 @@ from api.authorize import admit, is_admin, is_visible
 from api.read import Standing
 from schema.http.errors import HttpError
 from schema.postgres.rows import Json, UsersRow
-from schema.postgres.tables import USER_STATUSES
+from schema.postgres.tables.users import USER_STATUSES
 
 USER = UsersRow(
     id=UUID(int=1),

@@ -1,0 +1,23 @@
+"""The tables, as SQLAlchemy Core: the source of truth that migrations must arrive at."""
+
+from __future__ import annotations
+
+from schema.postgres.tables.columns import METADATA
+from schema.postgres.tables.ledger import EVENTS, OUTCOMES
+from schema.postgres.tables.organizations import INVITATIONS, MEMBERSHIPS, ORGANIZATIONS
+from schema.postgres.tables.sessions import SESSIONS
+from schema.postgres.tables.user_data import USER_DATA, USER_NAMES
+from schema.postgres.tables.users import USERS
+
+__all__ = [
+    "EVENTS",
+    "INVITATIONS",
+    "MEMBERSHIPS",
+    "METADATA",
+    "ORGANIZATIONS",
+    "OUTCOMES",
+    "SESSIONS",
+    "USERS",
+    "USER_DATA",
+    "USER_NAMES",
+]
