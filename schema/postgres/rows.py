@@ -11,11 +11,34 @@ Json = NewType("Json", str)
 
 EventsOutcome: TypeAlias = Literal["applied", "stale", "ignored", "dead"]
 
+OrganizationsStatus: TypeAlias = Literal["pending", "active", "deleted"]
+
+SessionsStatus: TypeAlias = Literal[
+    "pending", "active", "ended", "removed", "revoked", "expired", "abandoned", "replaced"
+]
+
+UserDataKey: TypeAlias = Literal[
+    "preferences",
+    "feature_flags",
+    "onboarding_status",
+    "session_count",
+    "last_active",
+    "login_history",
+    "name_history",
+    "last_clerk_sync",
+    "signup_date",
+    "signup_source",
+]
+
 UsersRole: TypeAlias = Literal["user", "admin"]
 
 UsersStatus: TypeAlias = Literal[
     "pending", "active", "banned", "locked", "deprovisioned", "deleted"
 ]
+
+UsersSignupSource: TypeAlias = Literal["clerk", "invite", "admin"]
+
+UsersHeldStatus: TypeAlias = Literal["pending", "active", "banned", "locked", "deprovisioned"]
 
 
 class EventsRow(Struct, frozen=True, kw_only=True):
@@ -28,7 +51,8 @@ class EventsRow(Struct, frozen=True, kw_only=True):
     type: str
     """Clerk's event type"""
     clerk_user_id: str | None
-    """whom the event is about, where it is a user"""
+    """whom the event is about, where it is a user; once they are erased, only their deletion says
+    """
     received_at: datetime
     """when ingest accepted it"""
     applied_at: datetime
@@ -45,6 +69,170 @@ class EventsRow(Struct, frozen=True, kw_only=True):
     """where Kafka keeps it"""
     offset: int
     """where Kafka keeps it"""
+
+
+class OrganizationInvitationsRow(Struct, frozen=True, kw_only=True):
+    """One row for each accepted invitation of a living organization to a user who is not erased."""
+
+    id: UUID
+    """UUIDv5 of clerk_id"""
+    clerk_id: str
+    """Clerk's invitation id"""
+    organization_id: UUID
+    """the organization"""
+    user_id: UUID
+    """who accepted it"""
+    role: str
+    """the role it brought, such as org:member"""
+    created_at: datetime
+    """when it was made"""
+    accepted_at: datetime
+    """data.updated_at: when it was accepted"""
+    version: int
+    """data.updated_at in ms; the newest wins"""
+    version_timestamp: int
+    """the event's own time in ms; decides between equal versions"""
+    version_event_id: str
+    """the svix-id; decides between equal versions and times"""
+
+
+class OrganizationMembershipsRow(Struct, frozen=True, kw_only=True):
+    """A row of `organization_memberships`.
+
+    One row for each membership, lasting or ended, of a living organization and a user who is not
+    erased.
+    """
+
+    id: UUID
+    """UUIDv5 of clerk_id"""
+    clerk_id: str
+    """Clerk's membership id"""
+    organization_id: UUID
+    """the organization"""
+    user_id: UUID
+    """the member"""
+    role: str
+    """such as org:admin"""
+    permissions: Json
+    """names of what the role allows"""
+    public_metadata: Json
+    """public_metadata as Clerk has it"""
+    created_at: datetime
+    """when the user became a member"""
+    updated_at: datetime
+    """data.updated_at of the applied snapshot"""
+    deleted_at: datetime | None
+    """when the membership ended; null while it lasts"""
+    version: int
+    """data.updated_at in ms; the newest wins, but an end stays"""
+    version_timestamp: int
+    """the event's own time in ms; decides between equal versions"""
+    version_event_id: str
+    """the svix-id; decides between equal versions and times"""
+
+
+class OrganizationsRow(Struct, frozen=True, kw_only=True):
+    """One row for each Clerk organization, living or deleted."""
+
+    id: UUID
+    """UUIDv5 of clerk_id"""
+    clerk_id: str
+    """Clerk's organization id"""
+    name: str | None
+    """its name; null on stubs and tombstones"""
+    slug: str | None
+    """its name in addresses"""
+    image_url: str | None
+    """logo"""
+    public_metadata: Json
+    """public_metadata as Clerk has it"""
+    status: OrganizationsStatus
+    """pending (referenced, not yet seen) | active | deleted (a tombstone)"""
+    created_at: datetime | None
+    """when it was created; null on stubs and tombstones"""
+    updated_at: datetime | None
+    """data.updated_at of the applied snapshot; null on stubs and tombstones"""
+    deleted_at: datetime | None
+    """when it was deleted"""
+    version: int
+    """data.updated_at in ms (a tombstone: the deletion's time); the newest wins"""
+    version_timestamp: int
+    """the event's own time in ms; decides between equal versions"""
+    version_event_id: str
+    """the svix-id; decides between equal versions and times"""
+
+
+class SessionsRow(Struct, frozen=True, kw_only=True):
+    """One row for each session of a user who is not erased."""
+
+    id: UUID
+    """UUIDv5 of clerk_id"""
+    clerk_id: str
+    """Clerk's session id"""
+    user_id: UUID
+    """who signed in"""
+    status: SessionsStatus
+    """pending (signed in, tasks unfinished) | active | ended | removed | revoked (told by Clerk,
+    and final) | expired | abandoned (past expire_at, abandon_at: set by clerkwork maintain, Clerk
+    sends no event) | replaced
+    """
+    impersonated: bool
+    """whether somebody else acted as the user: no sign-in of theirs"""
+    device: str | None
+    """browser and device of the first activity known"""
+    ip_address: str | None
+    """address of the first activity known"""
+    last_active_at: datetime | None
+    """the latest activity seen, whatever order it came in"""
+    expire_at: datetime | None
+    """when it ends by itself"""
+    abandon_at: datetime | None
+    """when it is given up"""
+    created_at: datetime
+    """when the user signed in"""
+    updated_at: datetime
+    """data.updated_at of the applied snapshot"""
+    version: int
+    """data.updated_at in ms; the newest wins, but what is final stays"""
+    version_timestamp: int
+    """the event's own time in ms; decides between equal versions"""
+    version_event_id: str
+    """the svix-id; decides between equal versions and times"""
+    activity_version: int | None
+    """data.updated_at in ms of the snapshot that device and ip_address are from"""
+    activity_event_id: str | None
+    """its svix-id; decides between equal versions"""
+
+
+class UserDataRow(Struct, frozen=True, kw_only=True):
+    """What the application and Clerk's events tell of a user, one row for each key."""
+
+    user_id: UUID
+    """whose it is"""
+    key: UserDataKey
+    """preferences | feature_flags | onboarding_status (set by the application) | session_count |
+    last_active | login_history | name_history | last_clerk_sync | signup_date | signup_source
+    (derived from Clerk's events)
+    """
+    value: Json
+    """its shape is in schema/postgres/user_data.py"""
+
+
+class UserNamesRow(Struct, frozen=True, kw_only=True):
+    """The name in every snapshot of a user, so that name_history loses no change."""
+
+    user_id: UUID
+    """whose name it is"""
+    version: int
+    """data.updated_at in ms of the snapshot that had the name"""
+    version_timestamp: int
+    """the event's own time in ms; decides between equal versions"""
+    version_event_id: str
+    """the svix-id; decides between equal versions and times"""
+    first_name: str | None
+    """given name"""
+    last_name: str | None
+    """family name"""
 
 
 class UsersRow(Struct, frozen=True, kw_only=True):
@@ -72,7 +260,7 @@ class UsersRow(Struct, frozen=True, kw_only=True):
     """user | admin, from public_metadata.role"""
     status: UsersStatus
     """pending (referenced, not yet seen) | active | banned | locked | deprovisioned | deleted (a
-    tombstone: nothing brings it back)
+    tombstone: nothing that Clerk sends brings it back)
     """
     public_metadata: Json
     """public_metadata as Clerk has it"""
@@ -92,10 +280,32 @@ class UsersRow(Struct, frozen=True, kw_only=True):
     """the event's own time in ms; decides between equal versions"""
     version_event_id: str
     """the svix-id; decides between equal versions and times"""
+    signup_source: UsersSignupSource | None
+    """clerk | invite | admin: how the oldest addresses were verified; invite outweighs admin, admin
+    outweighs clerk
+    """
+    last_event_at: datetime | None
+    """the latest event about the user, by its own time"""
+    deletion_event_id: str | None
+    """the svix-id of the deletion"""
+    erase_at: datetime | None
+    """until when a deleted user's data is held back, hidden, for a restoration; null on tombstones:
+    theirs is erased
+    """
+    held_status: UsersHeldStatus | None
+    """the status that a restoration gives back, while erase_at is set"""
+    restored_at: datetime | None
+    """when an operator restored the user: earlier deletions are void"""
 
 
 ROWS: Final[dict[str, type[Struct]]] = {
     "events": EventsRow,
+    "organization_invitations": OrganizationInvitationsRow,
+    "organization_memberships": OrganizationMembershipsRow,
+    "organizations": OrganizationsRow,
+    "sessions": SessionsRow,
+    "user_data": UserDataRow,
+    "user_names": UserNamesRow,
     "users": UsersRow,
 }
 """Table -> what a row of it is."""

@@ -1,0 +1,32 @@
+"""Erase what a deletion leaves behind: personal data of users, members of organizations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from schema.postgres.statements import read_statements
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Collection
+
+    import asyncpg
+
+    Connection = (
+        asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    )
+
+_SQL: Final = read_statements(__file__)
+
+
+async def erase_users(connection: Connection, ids: Collection[uuid.UUID]) -> None:
+    """Make tombstones of those users who are deleted and not held back.
+
+    To be called in a transaction that has locked their rows in the order of their ids.
+    """
+    await connection.execute(_SQL["erase_users"], list(ids))
+
+
+async def empty_organizations(connection: Connection, ids: Collection[uuid.UUID]) -> None:
+    """Remove the members of those organizations that are deleted; their rows must be locked."""
+    await connection.execute(_SQL["empty_organizations"], list(ids))

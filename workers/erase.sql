@@ -1,0 +1,45 @@
+-- name: erase_users
+-- Leave nothing personal of the deleted users whose data is not held back: a tombstone, and in
+-- the ledger only that they were deleted. Their rows are locked already, in key order; whoever
+-- writes what belongs to a user locks the user first, so that nothing is written beside this.
+WITH erased AS (
+    UPDATE users SET
+        email = NULL,
+        email_verified = false,
+        first_name = NULL,
+        last_name = NULL,
+        username = NULL,
+        image_url = NULL,
+        external_id = NULL,
+        role = 'user',
+        status = 'deleted',
+        public_metadata = '{}',
+        last_sign_in_at = NULL,
+        last_active_at = NULL,
+        created_at = NULL,
+        updated_at = NULL,
+        version = (extract(epoch FROM deleted_at) * 1000)::bigint,
+        version_timestamp = (extract(epoch FROM deleted_at) * 1000)::bigint,
+        version_event_id = deletion_event_id,
+        signup_source = NULL,
+        last_event_at = NULL,
+        held_status = NULL
+    WHERE id = ANY($1::uuid[]) AND deleted_at IS NOT NULL AND erase_at IS NULL
+    RETURNING id, clerk_id
+),
+data AS (DELETE FROM user_data USING erased WHERE user_id = erased.id),
+names AS (DELETE FROM user_names USING erased WHERE user_id = erased.id),
+their_sessions AS (DELETE FROM sessions USING erased WHERE user_id = erased.id),
+memberships AS (DELETE FROM organization_memberships USING erased WHERE user_id = erased.id),
+invitations AS (DELETE FROM organization_invitations USING erased WHERE user_id = erased.id)
+UPDATE events SET clerk_user_id = NULL
+FROM erased
+WHERE events.clerk_user_id = erased.clerk_id AND events.type <> 'user.deleted'
+
+-- name: empty_organizations
+-- A deleted organization has no members. Its row is locked already.
+WITH ended AS (
+    SELECT id FROM organizations WHERE id = ANY($1::uuid[]) AND status = 'deleted'
+),
+memberships AS (DELETE FROM organization_memberships USING ended WHERE organization_id = ended.id)
+DELETE FROM organization_invitations USING ended WHERE organization_id = ended.id
