@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from schema.kafka.clerk import time_from_ms
 from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
 from workers.collapse import Batch, columns
@@ -19,11 +18,11 @@ from workers.erase import empty_organizations, erase_users
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
 from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
+from workers.record import Applied, record
 from workers.retry import BAD_VALUE, not_now_unless_bad
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     import asyncpg
 
@@ -45,31 +44,6 @@ class Policy:
     """How long the data of deleted users is held back, hidden, before it is erased."""
     history_limit: int = 50
     """How many entries the histories in user_data have at most."""
-
-
-class EventRow(NamedTuple):
-    """A row of `events`, in the order in which apply.sql takes the columns."""
-
-    event_id: str
-    occurred_at: datetime
-    type: str
-    clerk_user_id: str | None
-    received_at: datetime
-    outcome: str
-    reason: str | None
-    topic: str
-    partition: int
-    offset: int
-
-
-class Applied(NamedTuple):
-    """What became of an event."""
-
-    event: Event
-    outcome: str
-    """applied | stale | ignored | dead."""
-    reason: str | None = None
-    """Why it is dead."""
 
 
 DEFAULT: Final = Policy()
@@ -100,7 +74,7 @@ async def _bisect(connection: Connection, events: Sequence[Event], policy: Polic
             return await _apply_all(connection, events, policy)
     except BAD_VALUE as error:
         if len(events) == 1:
-            return await _record(connection, [Applied(events[0], "dead", _explain(error))])
+            return await record(connection, [Applied(events[0], "dead", _explain(error))])
         middle = len(events) // 2
         return [
             *await _bisect(connection, events[:middle], policy),
@@ -129,19 +103,19 @@ async def _apply_all(
     }
     names = batch.of(NameRow)
     if names:
-        await connection.execute(_SQL["record_names"], *_columns(names))
+        await connection.execute(_SQL["record_names"], *columns(names.values()))
     users = [user.id for user in batch.of(UserRow).values() if user.creates]
     if users:
         await derive_user_data(connection, users, history_limit=policy.history_limit)
-    return await _record(connection, [_outcome(event, batch, changed) for event in events])
+    return await record(connection, [_outcome(event, batch, changed) for event in events])
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:
-    """Return whom the ledger will name: their rows, if there are any, are locked with the rest.
+    """Return whom only the ledger will name: their rows, if there are any, are locked too.
 
     Else an erasure beside this batch could miss the names that this batch is writing.
     """
-    ids = {event.clerk_user_id for event in events if event.clerk_user_id}
+    ids = {event.clerk_user_id for event in events if event.clerk_user_id and not event.rows}
     return [UserRow(id=derive_id(each), clerk_id=each, creates=False) for each in ids]
 
 
@@ -149,7 +123,7 @@ async def _upsert(connection: Connection, table: str, rows: Mapping[Any, Row]) -
     """Write rows, and return the ids of those that were changed."""
     if not rows:
         return set()
-    found = await connection.fetch(_SQL[f"upsert_{table}"], *_columns(rows))
+    found = await connection.fetch(_SQL[f"upsert_{table}"], *columns(rows.values()))
     return {row["id"] for row in found}
 
 
@@ -161,7 +135,7 @@ async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> 
         if user.id not in changed and user.creates
     ]
     if others:
-        await connection.execute(_SQL["raise_users"], *columns(others, width=5))
+        await connection.execute(_SQL["raise_users"], *columns(others))
     return changed
 
 
@@ -171,9 +145,7 @@ async def _delete_users(
     if not deletions:
         return set()
     hold = policy.erase_after or None
-    found = await connection.fetch(
-        _SQL["delete_users"], *columns(sorted(deletions.values()), width=3), hold
-    )
+    found = await connection.fetch(_SQL["delete_users"], *columns(sorted(deletions.values())), hold)
     await erase_users(connection, deletions)
     return {row["id"] for row in found}
 
@@ -198,12 +170,8 @@ async def _write_sessions(connection: Connection, sessions: Mapping[Any, Session
             )
             for each in sessions.values()
         ]
-        await connection.execute(_SQL["raise_sessions"], *columns(seen, width=6))
+        await connection.execute(_SQL["raise_sessions"], *columns(seen))
     return changed
-
-
-def _columns(rows: Mapping[Any, Any]) -> list[list[Any]]:
-    return columns(rows.values(), width=0)
 
 
 def _outcome(event: Event, batch: Batch, changed: Changed) -> Applied:
@@ -213,30 +181,3 @@ def _outcome(event: Event, batch: Batch, changed: Changed) -> Applied:
         return Applied(event, "ignored")
     wins = any(row.id in changed.get(type(row), ()) and batch.decided_by(row) for row in event.rows)
     return Applied(event, "applied" if wins else "stale")
-
-
-async def _record(connection: Connection, applied: list[Applied]) -> list[Applied]:
-    rows: dict[tuple[Any, ...], EventRow] = {}
-    for each in applied:
-        row = _event_row(each)
-        # One event delivered twice in a batch: the delivery that changed something speaks.
-        if row.outcome == "applied" or row[:2] not in rows:
-            rows[row[:2]] = row
-    await connection.execute(_SQL["record_events"], *_columns(rows))
-    return applied
-
-
-def _event_row(applied: Applied) -> EventRow:
-    event, record = applied.event, applied.event.record
-    return EventRow(
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        type=event.type,
-        clerk_user_id=event.clerk_user_id,
-        received_at=time_from_ms(max(record.timestamp, 0)),
-        outcome=applied.outcome,
-        reason=applied.reason,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from workers.project.row import Row
 
@@ -35,6 +35,6 @@ class Batch:
         return bool(row.version_event_id) and merged.version_event_id == row.version_event_id
 
 
-def columns(rows: Iterable[Sequence[Any]], *, width: int) -> list[list[Any]]:
-    """Turn rows into columns, as unnest takes them: `width` of them even where no row is."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+def columns(rows: Iterable[Iterable[Any]]) -> list[list[Any]]:
+    """Turn rows, at least one, into columns, as unnest takes them."""
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -11,7 +11,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.headers import Failure
-from workers.apply import DEFAULT, Applied, Policy, apply
+from workers.apply import DEFAULT, Policy, apply
 from workers.decode import decode
 from workers.park import park
 from workers.retry import NotNowError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from schema.ops.metrics import WorkerMetrics
     from workers.commit import Control
     from workers.decode import Event
+    from workers.record import Applied
 
 log = structlog.get_logger(__name__)
 

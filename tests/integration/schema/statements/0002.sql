@@ -281,38 +281,6 @@ ON CONFLICT (user_id, version) DO UPDATE SET
 WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
     > (stored.version_timestamp, stored.version_event_id COLLATE "C")
 
--- name: workers_apply_record_events
--- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless
--- it was dead and is not any more. Of erased users only the deletion names them.
-INSERT INTO events AS known (
-    event_id, occurred_at, type, clerk_user_id, received_at, applied_at, outcome, reason,
-    topic, partition, "offset"
-)
-SELECT
-    event_id, occurred_at, type,
-    CASE
-        WHEN users.deleted_at IS NULL OR users.erase_at IS NOT NULL OR type = 'user.deleted'
-        THEN incoming.clerk_user_id
-    END,
-    received_at, now(), outcome, reason, topic, partition, "offset"
-FROM unnest(
-    $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],
-    $7::text[], $8::text[], $9::integer[], $10::bigint[]
-) AS incoming (
-    event_id, occurred_at, type, clerk_user_id, received_at, outcome, reason,
-    topic, partition, "offset"
-)
-LEFT JOIN users ON users.clerk_id = incoming.clerk_user_id
-ORDER BY event_id, occurred_at
-ON CONFLICT (event_id, occurred_at) DO UPDATE SET
-    outcome = excluded.outcome,
-    reason = excluded.reason,
-    applied_at = excluded.applied_at,
-    topic = excluded.topic,
-    partition = excluded.partition,
-    "offset" = excluded."offset"
-WHERE known.outcome = 'dead' AND excluded.outcome <> 'dead'
-
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is how long histories may be.
@@ -442,6 +410,38 @@ WITH ended AS (
 ),
 memberships AS (DELETE FROM organization_memberships USING ended WHERE organization_id = ended.id)
 DELETE FROM organization_invitations USING ended WHERE organization_id = ended.id
+
+-- name: workers_record_record_events
+-- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless
+-- it was dead and is not any more. Of erased users only the deletion names them.
+INSERT INTO events AS known (
+    event_id, occurred_at, type, clerk_user_id, received_at, applied_at, outcome, reason,
+    topic, partition, "offset"
+)
+SELECT
+    event_id, occurred_at, type,
+    CASE
+        WHEN users.deleted_at IS NULL OR users.erase_at IS NOT NULL OR type = 'user.deleted'
+        THEN incoming.clerk_user_id
+    END,
+    received_at, now(), outcome, reason, topic, partition, "offset"
+FROM unnest(
+    $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],
+    $7::text[], $8::text[], $9::integer[], $10::bigint[]
+) AS incoming (
+    event_id, occurred_at, type, clerk_user_id, received_at, outcome, reason,
+    topic, partition, "offset"
+)
+LEFT JOIN users ON users.clerk_id = incoming.clerk_user_id
+ORDER BY event_id, occurred_at
+ON CONFLICT (event_id, occurred_at) DO UPDATE SET
+    outcome = excluded.outcome,
+    reason = excluded.reason,
+    applied_at = excluded.applied_at,
+    topic = excluded.topic,
+    partition = excluded.partition,
+    "offset" = excluded."offset"
+WHERE known.outcome = 'dead' AND excluded.outcome <> 'dead'
 
 -- name: api_read_check
 -- Whether the database answers.
