@@ -281,6 +281,14 @@ ON CONFLICT (user_id, version) DO UPDATE SET
 WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
     > (stored.version_timestamp, stored.version_event_id COLLATE "C")
 
+-- name: workers_count_count_sessions
+-- How many sessions there are of each status that occurs; from the index on status alone.
+SELECT status, count(*) AS sessions FROM sessions GROUP BY status ORDER BY status
+
+-- name: workers_count_count_held_back
+-- How many deleted users can still be restored; from the index of those.
+SELECT count(*) FROM users WHERE erase_at IS NOT NULL
+
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is how long histories may be.
