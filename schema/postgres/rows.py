@@ -9,7 +9,11 @@ from msgspec import Struct
 Json = NewType("Json", str)
 """JSON as PostgreSQL writes it: text, of which nothing is lost."""
 
-EventsOutcome: TypeAlias = Literal["applied", "stale", "ignored", "dead"]
+DeadLettersState: TypeAlias = Literal["open", "replaying", "replayed", "parked", "purged"]
+
+EventsOutcome: TypeAlias = Literal["applied", "stale", "ignored", "retrying", "dead"]
+
+OperationsAction: TypeAlias = Literal["replay", "edit", "purge", "release"]
 
 OrganizationsStatus: TypeAlias = Literal["pending", "active", "deleted"]
 
@@ -41,6 +45,68 @@ UsersSignupSource: TypeAlias = Literal["clerk", "invite", "admin"]
 UsersHeldStatus: TypeAlias = Literal["pending", "active", "banned", "locked", "deprovisioned"]
 
 
+class AppliedOffsetsRow(Struct, frozen=True, kw_only=True):
+    """A row of `applied_offsets`.
+
+    How far each partition is applied, written with the rows: a batch that begins beyond it has
+    skipped something.
+    """
+
+    topic: str
+    """the topic"""
+    partition: int
+    """its partition"""
+    next_offset: int
+    """what comes after what is applied"""
+    applied_at: datetime
+    """when that was applied"""
+
+
+class DeadLettersRow(Struct, frozen=True, kw_only=True):
+    """The index of the dead-letter topics, kept by workers from headers alone."""
+
+    topic: str
+    """the dead-letter topic"""
+    partition: int
+    """where Kafka keeps the letter"""
+    offset: int
+    """where Kafka keeps the letter"""
+    dead_at: datetime
+    """when the letter was written"""
+    source_topic: str | None
+    """where the record was first read"""
+    source_partition: int | None
+    """where the record was first read"""
+    source_offset: int | None
+    """where the record was first read"""
+    event_id: str | None
+    """svix-id"""
+    type: str | None
+    """Clerk's event type"""
+    clerk_user_id: str | None
+    """whom it is about; null once they are erased"""
+    error_class: str
+    """such as poison.decode, poison.data, bug"""
+    error_code: str | None
+    """what exactly, in a word"""
+    reason: str | None
+    """field and reason, no payload"""
+    attempts: int
+    """how often it was tried"""
+    first_failed_at: datetime | None
+    """when it failed for the first time"""
+    replays: int
+    """how often it had been replayed before it died again"""
+    edited: bool
+    """whether an operator had changed the payload"""
+    state: DeadLettersState
+    """open | replaying (an operation has taken it) | replayed | parked (replayed too often: only by
+    name) | purged (given up)
+    """
+    operation_id: UUID | None
+    """the operation that has taken it last"""
+
+
 class EventsRow(Struct, frozen=True, kw_only=True):
     """The ledger: one row for each event that a worker has dealt with."""
 
@@ -59,16 +125,58 @@ class EventsRow(Struct, frozen=True, kw_only=True):
     """when a worker first recorded it"""
     outcome: EventsOutcome
     """applied | stale (something newer was there) | ignored (a type that changes nothing here) |
-    dead (set aside in the dead-letter topic)
+    retrying (waits in a retry topic) | dead (set aside in the dead-letter topic)
     """
     reason: str | None
-    """why it is dead: field and reason, no payload"""
+    """why it is retrying or dead: field and reason, no payload"""
     topic: str
     """where Kafka keeps it"""
     partition: int
     """where Kafka keeps it"""
     offset: int
     """where Kafka keeps it"""
+
+
+class LineStopsRow(Struct, frozen=True, kw_only=True):
+    """Partitions that too many rejects have stopped, instead of filling the dead-letter topic."""
+
+    topic: str
+    """the topic"""
+    partition: int
+    """its partition"""
+    rejects: int
+    """rejects in the window"""
+    events: int
+    """events in the window"""
+    reason: str
+    """why the last of them was rejected"""
+    stopped_at: datetime
+    """when the line stopped"""
+    released_at: datetime | None
+    """when an operator let it go on; null while it stands"""
+    allowance: int
+    """how many more rejects the operator accepts"""
+
+
+class OperationsRow(Struct, frozen=True, kw_only=True):
+    """The audit: every action of an operator on dead letters and stopped partitions."""
+
+    id: UUID
+    """chosen by the console"""
+    action: OperationsAction
+    """replay | edit | purge | release"""
+    operator: str
+    """who: user and host"""
+    selection: Json
+    """what was asked for"""
+    planned: int
+    """how many letters were selected"""
+    done: int
+    """and dealt with"""
+    started_at: datetime
+    """when it began"""
+    finished_at: datetime | None
+    """when it was done; null while it runs or after a crash"""
 
 
 class OrganizationInvitationsRow(Struct, frozen=True, kw_only=True):
@@ -299,7 +407,11 @@ class UsersRow(Struct, frozen=True, kw_only=True):
 
 
 ROWS: Final[dict[str, type[Struct]]] = {
+    "applied_offsets": AppliedOffsetsRow,
+    "dead_letters": DeadLettersRow,
     "events": EventsRow,
+    "line_stops": LineStopsRow,
+    "operations": OperationsRow,
     "organization_invitations": OrganizationInvitationsRow,
     "organization_memberships": OrganizationMembershipsRow,
     "organizations": OrganizationsRow,

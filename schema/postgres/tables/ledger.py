@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from schema.postgres.tables.columns import METADATA, one_of, time
 
-OUTCOMES: Final = ("applied", "stale", "ignored", "dead")
+OUTCOMES: Final = ("applied", "stale", "ignored", "retrying", "dead")
 
 EVENTS: Final = sa.Table(
     "events",
@@ -36,9 +36,12 @@ EVENTS: Final = sa.Table(
         sa.Text,
         nullable=False,
         comment="applied | stale (something newer was there) | ignored (a type that changes"
-        " nothing here) | dead (set aside in the dead-letter topic)",
+        " nothing here) | retrying (waits in a retry topic) | dead (set aside in the dead-letter"
+        " topic)",
     ),
-    sa.Column("reason", sa.Text, comment="why it is dead: field and reason, no payload"),
+    sa.Column(
+        "reason", sa.Text, comment="why it is retrying or dead: field and reason, no payload"
+    ),
     sa.Column("topic", sa.Text, nullable=False, comment="where Kafka keeps it"),
     sa.Column("partition", sa.Integer, nullable=False, comment="where Kafka keeps it"),
     sa.Column("offset", sa.BigInteger, nullable=False, comment="where Kafka keeps it"),
