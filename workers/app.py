@@ -1,155 +1,100 @@
-"""The composition root of the workers: from settings to a consumer that runs until told to stop.
-
-FastStream ends here: the rest sees records and offsets.
-"""
+"""The composition root of the workers: from settings to consumers that run until told to stop."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
-from aiokafka.errors import KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
-from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
-from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
-from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
+from schema.kafka.topics import GROUP, ORG_EVENTS, RETRY_DELAYS, USER_EVENTS, retry_topic
 from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
-from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
+from workers.commit import Control
 from workers.consume import Consumer
 from workers.count import counting
+from workers.halt import Breaker, Limits
 from workers.probe import serving_probes
-from workers.security import broker_security
+from workers.retry import Retrier
+from workers.subscribe import Feed, Subscription, subscribe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from aiokafka import ConsumerRecord
-    from faststream.kafka.subscriber.usecase import BatchSubscriber
+    from collections.abc import AsyncIterator, Sequence
 
     from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
 
-GRACE_S = 25.0
-"""How long a stop waits for the batch in flight; give the process longer than that."""
-
-METADATA_MAX_AGE_MS = 30_000
-"""How long a topic that is created after the start can stay unnoticed."""
+SOURCES = (USER_EVENTS, ORG_EVENTS)
+"""What this worker applies."""
 
 
 @contextlib.asynccontextmanager
 async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
-    """Consume while the context lasts; at its end finish the batch in flight and close.
+    """Consume while the context lasts; at its end finish the batches in flight and close.
 
     Enters when Kafka is there; PostgreSQL may be away.
     """
     registry = new_registry()
     metrics = WorkerMetrics(registry)
-    # One connection each for a batch, a probe and a count: none waits for another.
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=3)
+    # One connection each for a batch, each retry tier, a probe and a count: none waits.
+    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=6)
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
-    control = Control()
-    policy = Policy(
-        erase_after=settings.clerkwork_erase_after, history_limit=settings.worker_history_limit
-    )
     consumer = Consumer(
-        pool=pool, producer=producer, control=control, metrics=metrics, policy=policy
+        pool=pool,
+        producer=producer,
+        control=Control(),
+        metrics=metrics,
+        policy=Policy(
+            erase_after=settings.clerkwork_erase_after, history_limit=settings.worker_history_limit
+        ),
+        breaker=_breaker(settings),
     )
-    broker, subscriber = _build_broker(settings, consumer=consumer)
-    control.find_consumer = lambda: subscriber.consumer
+    feeds = [_applying(consumer)]
+    feeds += [_retrying(consumer, tier, _breaker(settings)) for tier in RETRY_DELAYS]
+    subscriptions = [subscribe(settings, feed, metrics=metrics) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(pool)
         await stack.enter_async_context(producer.running())
         await stack.enter_async_context(
-            serving_probes(settings, registry=registry, consumer=consumer, subscriber=subscriber)
+            serving_probes(
+                settings, registry=registry, consumer=consumer, subscriptions=subscriptions
+            )
         )
         await stack.enter_async_context(counting(pool, metrics))
         await producer.wait_connected()
-        stack.push_async_callback(broker.stop)
-        stack.callback(control.stop)
-        await _start(broker)
-        log.info("worker_started", topics=[USER_EVENTS.name, ORG_EVENTS.name], group=GROUP)
+        stack.push_async_callback(_stop, subscriptions)
+        await asyncio.gather(*(subscription.start() for subscription in subscriptions))
+        log.info("worker_started", topics=[topic.name for topic in SOURCES], group=GROUP)
         yield
 
 
-def _build_broker(
-    settings: WorkerSettings, *, consumer: Consumer
-) -> tuple[KafkaBroker, BatchSubscriber]:
-    def commit_offsets(message: Any, /, *, context: Any) -> CommitOffsets:
-        return CommitOffsets(
-            message, context=context, control=consumer.control, metrics=consumer.metrics
-        )
-
-    broker = KafkaBroker(
-        settings.kafka_bootstrap_servers.split(","),
-        security=broker_security(settings),
-        client_id="clerkwork-worker",
-        consumer_only=True,
-        allow_auto_create_topics=False,
-        metadata_max_age_ms=METADATA_MAX_AGE_MS,
-        graceful_timeout=GRACE_S,
-        middlewares=(commit_offsets,),
-        logger=None,
-        apply_types=False,
-    )
-    subscriber = broker.subscriber(
-        USER_EVENTS.name,
-        ORG_EVENTS.name,
-        batch=True,
-        max_records=settings.worker_batch_size,
-        batch_timeout_ms=50,
-        group_id=GROUP,
-        group_instance_id=settings.worker_instance_id,
-        auto_offset_reset="earliest",
-        ack_policy=AckPolicy.MANUAL,
-        no_reply=True,
-        listener=consumer.control,
-        parser=_parse,
-        decoder=_leave_encoded,
-        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-        # A batch that waits for PostgreSQL does not poll, for as long as it takes; heartbeats
-        # go on. A hung process is for the liveness probe.
-        max_poll_interval_ms=2**31 - 1,
-    )
-
-    subscriber(consumer.consume)
-    return broker, subscriber
+def _applying(consumer: Consumer) -> Feed:
+    return Feed(topics=SOURCES, group=GROUP, step=consumer.consume, control=consumer.control)
 
 
-@retry(
-    retry=retry_if_exception_type((KafkaError, OSError)),
-    wait=wait_random_exponential(multiplier=0.2, max=5),
-)
-async def _start(broker: KafkaBroker) -> None:
-    try:
-        await broker.start()
-    except (KafkaError, OSError) as error:
-        log.warning("kafka_unreachable", error=type(error).__name__)
-        await broker.stop()
-        raise
-
-
-async def _parse(records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
-    """Wrap a batch without looking at it: FastStream's own parser stumbles over a null header."""
-    first = records[0]
-    return KafkaMessage(
-        body=b"",
-        raw_message=records,
-        consumer=FAKE_CONSUMER,
-        message_id=f"{first.topic}-{first.partition}-{first.offset}",
-        correlation_id="",
+def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
+    """Return the feed of a tier: a record that is not due keeps only its tier waiting."""
+    again = replace(consumer, control=Control(), breaker=breaker, in_order=False)
+    return Feed(
+        topics=[retry_topic(source, tier) for source in SOURCES],
+        group=f"{GROUP}.retry.{tier}",
+        step=Retrier(consumer=again).consume,
+        control=again.control,
     )
 
 
-async def _leave_encoded(message: KafkaMessage) -> Any:
-    """Hand on the records as they are: each is decoded on its own, so that a bad one is alone."""
-    return message.raw_message
+async def _stop(subscriptions: Sequence[Subscription]) -> None:
+    await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
+
+
+def _breaker(settings: WorkerSettings) -> Breaker:
+    limits = Limits(run=settings.worker_reject_run, ratio=settings.worker_reject_ratio)
+    return Breaker(limits=limits)

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
+
 from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
+from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
 from workers.derive import derive_user_data
 from workers.erase import empty_organizations, erase_users
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
 from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
-from workers.record import Applied, record
-from workers.retry import BAD_VALUE, not_now_unless_bad
+from workers.record import Applied, failed, record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     import asyncpg
 
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from workers.project.row import Row
 
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    BeforeCommit = Callable[[Connection, Sequence[Applied]], Awaitable[None]]
     Changed = Mapping[type[Row], Collection[Any]]
 
+log = structlog.get_logger(__name__)
 _SQL: Final = read_statements(__file__)
 _ACQUIRE_TIMEOUT_S: Final = 5.0
 
@@ -49,37 +53,72 @@ class Policy:
 DEFAULT: Final = Policy()
 
 
+async def _nothing_more(_connection: Connection, _applied: Sequence[Applied]) -> None:
+    """Let the transaction be committed."""
+
+
 async def apply(
-    pool: asyncpg.Pool[asyncpg.Record], events: Sequence[Event], policy: Policy = DEFAULT
+    pool: asyncpg.Pool[asyncpg.Record],
+    events: Sequence[Event],
+    policy: Policy = DEFAULT,
+    before_commit: BeforeCommit = _nothing_more,
 ) -> list[Applied]:
     """Apply `events`, and return what became of each, once it is committed.
 
-    An event whose values PostgreSQL refuses is dead; the others are applied all the same.
-    Raises NotNowError when waiting can help; then nothing of the batch was applied.
+    An event whose values PostgreSQL refuses is dead, one that a bug of ours fails is to be tried
+    again; the others are applied all the same. `before_commit` sees what became of each while it
+    can still be undone, by raising. Raises NotNowError when waiting can help; then nothing of the
+    batch was applied.
     """
     with not_now_unless_bad():
         async with pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
             try:
                 async with connection.transaction():
-                    return await _apply_all(connection, events, policy)
-            except BAD_VALUE:
+                    applied = await _try_all(connection, events, policy)
+                    await before_commit(connection, applied)
+            except _FaultError:
                 async with connection.transaction():
-                    return await _bisect(connection, events, policy)
+                    applied = await _bisect(connection, events, policy)
+                    await before_commit(connection, applied)
+    return applied
+
+
+class _FaultError(Exception):
+    """An event at least is bad, or fails by a bug of ours; the cause says which of both."""
+
+
+async def _try_all(
+    connection: Connection, events: Sequence[Event], policy: Policy
+) -> list[Applied]:
+    try:
+        with not_now_unless_bad():
+            return await _apply_all(connection, events, policy)
+    except NotNowError:
+        raise
+    except Exception as error:
+        raise _FaultError from error
 
 
 async def _bisect(connection: Connection, events: Sequence[Event], policy: Policy) -> list[Applied]:
     """Apply what can be applied: k bad events among n cost O(k log n) savepoints."""
     try:
         async with connection.transaction():
-            return await _apply_all(connection, events, policy)
-    except BAD_VALUE as error:
+            return await _try_all(connection, events, policy)
+    except _FaultError as fault:
         if len(events) == 1:
-            return await record(connection, [Applied(events[0], "dead", _explain(error))])
+            return await record(connection, [_blame(events[0], fault.__cause__)])
         middle = len(events) // 2
         return [
             *await _bisect(connection, events[:middle], policy),
             *await _bisect(connection, events[middle:], policy),
         ]
+
+
+def _blame(event: Event, error: BaseException | None) -> Applied:
+    if isinstance(error, BAD_VALUE):
+        return failed(event, reason=_explain(error), error_class="poison.data")
+    log.error("event_failed_by_bug", event_id=event.event_id, exc_info=error)
+    return failed(event, reason=type(error).__name__, error_class="bug")
 
 
 def _explain(error: Exception) -> str:
@@ -176,7 +215,7 @@ async def _write_sessions(connection: Connection, sessions: Mapping[Any, Session
 
 def _outcome(event: Event, batch: Batch, changed: Changed) -> Applied:
     if event.reason:
-        return Applied(event, "dead", event.reason)
+        return failed(event, reason=event.reason, error_class=event.error_class)
     if not event.rows:
         return Applied(event, "ignored")
     wins = any(row.id in changed.get(type(row), ()) and batch.decided_by(row) for row in event.rows)

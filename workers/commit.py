@@ -159,8 +159,10 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         except (KafkaError, TimeoutError) as error:
             # The rows are committed: whoever reads these records again changes nothing.
             log.warning("offset_commit_failed", error=type(error).__name__)
+            self.metrics.uncommitted.inc(len(self.msg))
         else:
             self.metrics.committed.inc()
+            self.metrics.uncommitted.set(0)
 
     def _rewind(self) -> None:
         consumer = self.control.consumer

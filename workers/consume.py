@@ -1,20 +1,23 @@
-"""Consume one batch: decode each, apply together, park the dead; wait in place for `not now`."""
+"""Consume one batch: decode each, apply together, put aside what failed; wait for `not now`."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.headers import Failure
+from workers.advance import Gap, advance_offsets
 from workers.apply import DEFAULT, Policy, apply
+from workers.classify import ConflictError, NotNowError
 from workers.decode import decode
-from workers.park import park
-from workers.retry import NotNowError
+from workers.halt import Breaker, LineStoppedError, write_stops
+from workers.park import due_after, park, postpone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +31,18 @@ if TYPE_CHECKING:
     from workers.decode import Event
     from workers.record import Applied
 
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
 log = structlog.get_logger(__name__)
+
+CONFLICTS: Final = 5
+"""So often a batch that met another transaction is tried again at once."""
+_CODES: Final = {
+    "poison.decode": "UNREADABLE_EVENT",
+    "poison.data": "REFUSED_VALUE",
+    "bug": "UNEXPECTED_ERROR",
+}
+_backoff: Final = wait_random_exponential(multiplier=0.2, max=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +54,9 @@ class Consumer:
     control: Control
     metrics: WorkerMetrics
     policy: Policy = DEFAULT
+    breaker: Breaker = field(default_factory=Breaker)
+    in_order: bool = True
+    """Whether batches are what a partition holds, one after the other: then none may be skipped."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a batch waits in place; readiness is off then."""
 
@@ -54,7 +71,7 @@ class Consumer:
         # No give-up: PostgreSQL may be away for a day, the records keep in Kafka.
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(NotNowError),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
+            wait=_wait,
             sleep=self.control.sleep,
             before_sleep=self._note_wait,
         )
@@ -63,39 +80,88 @@ class Consumer:
         finally:
             self.waiting.clear()
             self.metrics.waiting.set(0)
+            self.metrics.line_stopped.set(0)
         self._count(applied)
 
     async def _attempt(self, events: Sequence[Event]) -> list[Applied]:
-        """Apply, then park: a letter is written once its ledger row is, and before the offset."""
-        with self.metrics.apply_seconds.time():
-            applied = await apply(self.pool, events, self.policy)
-        dead = [each for each in applied if each.outcome == "dead"]
-        await asyncio.gather(*(self._park(each) for each in dead))
+        """Apply, then put aside: once the ledger has it, and before the offset is committed."""
+        gaps: list[Gap] = []
+
+        async def before_commit(connection: Connection, applied: Sequence[Applied]) -> None:
+            if self.in_order:
+                gaps[:] = await advance_offsets(connection, [event.record for event in events])
+            await self.breaker.judge(connection, applied)
+
+        try:
+            with self.metrics.apply_seconds.time():
+                applied = await apply(self.pool, events, self.policy, before_commit)
+        except LineStoppedError as stopped:
+            await self._stop_line(stopped)
+            raise
+        await asyncio.gather(*(self._put_aside(each) for each in applied if each.error_class))
+        self._check_order(events, gaps)
         return applied
 
-    async def _park(self, dead: Applied) -> None:
-        unreadable = dead.event.reason is not None
+    async def _stop_line(self, stopped: LineStoppedError) -> None:
+        self.metrics.line_stopped.set(1)
+        for stop in stopped.stops:
+            log.error(
+                "line_stopped",
+                topic=stop.topic,
+                partition=stop.partition,
+                rejects=stop.rejects,
+                events=stop.events,
+                reason=stop.reason,
+            )
+        await write_stops(self.pool, stopped.stops)
+
+    async def _put_aside(self, each: Applied) -> None:
+        """Keep the record of an event that failed where it can be tried again or looked at."""
+        event, attempt = each.event, each.event.attempts + 1
+        error_class = each.error_class or "bug"
+        again = each.outcome == "retrying"
         failure = Failure(
-            error_class="poison.decode" if unreadable else "poison.data",
-            error_code="UNREADABLE_EVENT" if unreadable else "REFUSED_VALUE",
-            message=dead.reason or "",
+            error_class=error_class,
+            error_code=_CODES[error_class],
+            message=each.reason or "",
+            attempt=attempt,
+            retry_at=due_after(attempt) if again else None,
         )
-        await park(self.producer, dead.event.record, failure)
+        await (postpone if again else park)(self.producer, event.record, failure)
         log.warning(
-            "event_dead",
-            event_id=dead.event.event_id,
-            reason=dead.reason,
-            topic=dead.event.record.topic,
-            partition=dead.event.record.partition,
-            offset=dead.event.record.offset,
+            "event_postponed" if again else "event_dead",
+            event_id=event.event_id,
+            reason=each.reason,
+            attempt=attempt,
+            topic=event.record.topic,
+            partition=event.record.partition,
+            offset=event.record.offset,
         )
+
+    def _check_order(self, events: Sequence[Event], gaps: Sequence[Gap]) -> None:
+        """Count what was looked at and what should not be: promises, not outcomes."""
+        if not self.in_order:
+            return
+        self.metrics.offsets_checked.inc(len(events))
+        for gap in gaps:
+            self.metrics.offsets_skipped.inc(gap.skipped)
+            log.error("offsets_skipped", **gap._asdict())
+        last: dict[tuple[str, int], int] = {}
+        for event in events:
+            place = event.record.topic, event.record.partition
+            if event.record.offset <= last.get(place, -1):
+                self.metrics.order_violations.inc()
+                log.error("order_violated", topic=place[0], partition=place[1])
+            last[place] = event.record.offset
+        self.metrics.order_checked.inc(len(events))
 
     def _note_wait(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self.metrics.waits.inc()
+        kind = error.kind if isinstance(error, NotNowError) else "outage"
+        self.metrics.waits.labels(kind).inc()
         self.metrics.waiting.set(1)
         self.waiting.set()
-        log.warning("waiting_in_place", error=str(error), attempt=state.attempt_number)
+        log.warning("waiting_in_place", kind=kind, error=str(error), attempt=state.attempt_number)
 
     def _count(self, applied: Sequence[Applied]) -> None:
         now_s = time.time()
@@ -105,3 +171,11 @@ class Consumer:
                 max(now_s - each.event.record.timestamp / 1000, 0)
             )
         log.info("batch_applied", events=len(applied))
+
+
+def _wait(state: RetryCallState) -> float:
+    """Return how long to wait, in seconds: hardly after a conflict, else ever longer, to 5 s."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, ConflictError) and state.attempt_number <= CONFLICTS:
+        return random.uniform(0, 0.05)  # noqa: S311  # not for secrets
+    return _backoff(state)

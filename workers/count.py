@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from schema.ops.metrics import SESSION_STATUSES
 from schema.postgres.statements import read_statements
-from workers.retry import NotNowError, not_now_unless_bad
+from workers.classify import NotNowError, not_now_unless_bad
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,7 +13,7 @@ from schema.kafka.clerk import (
     occurred_at,
     read_envelope,
 )
-from schema.kafka.headers import read_headers
+from schema.kafka.headers import read_headers, read_origin
 from workers.project import project
 from workers.reject import find_surrogate, reject_nul
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workers.project.row import Row
 
 _IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
+_NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,11 @@ class Event:
     rows: tuple[Row, ...] = ()
     """The rows it asks for; none for a type that changes nothing here."""
     reason: str | None = None
-    """Why it could not be read, where it could not: it is dead."""
+    """Why it could not be read, where it could not."""
+    error_class: str = "poison.decode"
+    """Whose fault that is: the event's, or with `bug` ours."""
+    attempts: int = 0
+    """How often it was tried before."""
 
 
 def decode(record: ConsumerRecord[Any, Any]) -> Event:
@@ -49,11 +54,11 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
     What it returns can always be written to the ledger, whoever produced the record.
     """
     headers = read_headers(record.headers)
-    event_id = _identifier(headers.get("ce_id"))
     known: dict[str, Any] = {
         "record": record,
-        "event_id": event_id or f"{record.topic}-{record.partition}-{record.offset}",
+        "event_id": _identifier(headers.get("ce_id")) or _place(record),
         "clerk_user_id": _identifier(headers.get("ce_subject")),
+        "attempts": _attempts(headers.get("x-attempt")),
     }
     try:
         envelope = read_envelope(record.value or b"")
@@ -66,6 +71,18 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
         return Event(**known, reason=reason)
     except MalformedEventError as error:
         return Event(**known, reason=str(error))
+    except Exception as error:  # noqa: BLE001  # a bug of ours must fail this event alone
+        return Event(**known, reason=type(error).__name__, error_class="bug")
+
+
+def _place(record: ConsumerRecord[Any, Any]) -> str:
+    """Return where a record was first read, wherever it has been since."""
+    place = read_origin(record.headers) or record
+    return f"{place.topic}-{place.partition}-{place.offset}"
+
+
+def _attempts(text: str | None) -> int:
+    return int(text) if text and _NUMBER.fullmatch(text) else 0
 
 
 def _identifier(text: str | None) -> str | None:

@@ -11,13 +11,13 @@ from aiohttp import web
 from schema.ops.probes import CheckFailedError, add_probes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
-    from faststream.kafka.subscriber.usecase import BatchSubscriber
     from prometheus_client import CollectorRegistry
 
     from workers.consume import Consumer
     from workers.settings import WorkerSettings
+    from workers.subscribe import Subscription
 
 
 @contextlib.asynccontextmanager
@@ -26,16 +26,17 @@ async def serving_probes(
     *,
     registry: CollectorRegistry,
     consumer: Consumer,
-    subscriber: BatchSubscriber,
+    subscriptions: Sequence[Subscription],
 ) -> AsyncIterator[None]:
     """Serve `/livez`, `/readyz` and `/metrics` while the context lasts."""
 
     async def check_loop() -> None:
-        if subscriber.running and any(task.done() for task in subscriber.tasks):
+        if any(subscription.ended for subscription in subscriptions):
             raise CheckFailedError("the consumer's loop has ended")
 
     async def check_kafka() -> None:
-        if not (consumer.producer.connected and subscriber.running):
+        running = all(subscription.subscriber.running for subscription in subscriptions)
+        if not (consumer.producer.connected and running):
             raise CheckFailedError("not consuming yet")
 
     async def check_database() -> None:

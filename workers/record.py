@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schema.kafka.clerk import time_from_ms
+from schema.kafka.topics import RETRY_DELAYS
 from schema.postgres.statements import read_statements
 from workers.collapse import columns
 
@@ -38,9 +39,17 @@ class Applied(NamedTuple):
 
     event: Event
     outcome: str
-    """applied | stale | ignored | dead."""
+    """applied | stale | ignored | retrying | dead."""
     reason: str | None = None
-    """Why it is dead."""
+    """Why it is retrying or dead."""
+    error_class: str | None = None
+    """poison.decode | poison.data | bug, where it failed."""
+
+
+def failed(event: Event, *, reason: str, error_class: str) -> Applied:
+    """Return what becomes of an event that failed: a bug is tried again, for a while."""
+    again = error_class == "bug" and event.attempts < len(RETRY_DELAYS)
+    return Applied(event, "retrying" if again else "dead", reason, error_class)
 
 
 async def record(

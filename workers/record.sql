@@ -1,6 +1,6 @@
 -- name: record_events
 -- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless
--- it was dead and is not any more. Of erased users only the deletion names them.
+-- it had failed and now ends otherwise. Of erased users only the deletion names them.
 INSERT INTO events AS known (
     event_id, occurred_at, type, clerk_user_id, received_at, applied_at, outcome, reason,
     topic, partition, "offset"
@@ -28,4 +28,4 @@ ON CONFLICT (event_id, occurred_at) DO UPDATE SET
     topic = excluded.topic,
     partition = excluded.partition,
     "offset" = excluded."offset"
-WHERE known.outcome = 'dead' AND excluded.outcome <> 'dead'
+WHERE known.outcome IN ('dead', 'retrying') AND excluded.outcome <> known.outcome

@@ -1,40 +1,48 @@
-"""Tell the three meanings of a failure apart, by type and SQLSTATE, never by text.
+"""Retry what a bug has failed: wait in the tier's topic until it is due, then consume it again.
 
-*This event is bad*: values that PostgreSQL cannot hold. *Not now*: everything else PostgreSQL or
-the network says, a missing table or a revoked role included: waiting loses nothing, dead-lettering
-would. *Bug*: any other exception, which nobody here catches.
-SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
+Each tier has a consumer of its own, so that nobody waits for a record that is not due but those
+that are due after it. The wait is in the topic: it survives restarts.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
+from schema.kafka.headers import read_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-BAD_VALUE: Final = (
-    asyncpg.DataError,  # class 22, and asyncpg's own refusal to encode a value
-    asyncpg.IntegrityConstraintViolationError,  # class 23
-    asyncpg.ProgramLimitExceededError,  # class 54, such as a value too long for its index
-    UnicodeEncodeError,  # a lone surrogate
-)
-"""What PostgreSQL and its driver raise when a value cannot be stored, now or later."""
+    from aiokafka import ConsumerRecord
+
+    from workers.consume import Consumer
 
 
-class NotNowError(Exception):
-    """Nothing is wrong with the events: wait and try the same again."""
+@dataclass(frozen=True, kw_only=True)
+class Retrier:
+    """Takes the batches of one tier."""
+
+    consumer: Consumer
+
+    async def consume(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """Deal with each record once it is due. Raises InterruptedWaitError as `Consumer` does."""
+        waiting = list(records)
+        while waiting:
+            now_s = time.time()
+            due = [record for record in waiting if read_due(record) <= now_s]
+            if due:
+                await self.consumer.consume(due)
+                waiting = [record for record in waiting if record not in due]
+            else:
+                await self.consumer.control.sleep(min(map(read_due, waiting)) - now_s)
 
 
-@contextmanager
-def not_now_unless_bad() -> Iterator[None]:
-    """Turn what waiting can cure into NotNowError; let bad values and bugs through."""
+def read_due(record: ConsumerRecord[Any, Any]) -> float:
+    """Return when a record is due, in seconds since 1970; at once where it does not say."""
     try:
-        yield
-    except BAD_VALUE:
-        raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise NotNowError(type(error).__name__) from error
+        return datetime.fromisoformat(read_headers(record.headers)["x-retry-at"]).timestamp()
+    except (KeyError, ValueError):
+        return 0.0

@@ -30,6 +30,12 @@ class WorkerSettings(KafkaSettings, DatabaseSettings):
         " membership): a restarted worker takes its partitions back at once; after a crash of"
         " the broker itself, though, such a worker can be slow until it is restarted",
     )
+    worker_reject_run: int = Field(
+        100, ge=1, description="rejects one after the other that stop a partition's line"
+    )
+    worker_reject_ratio: float = Field(
+        0.5, gt=0, le=1, description="share of rejects among the latest 1000 events that stops it"
+    )
     worker_history_limit: int = Field(
         50, ge=1, le=1000, description="most entries of `login_history` and `name_history`"
     )

@@ -16,6 +16,13 @@ contracts = App(
 )
 app.command(contracts)
 
+line = App(
+    name="line",
+    help="Partitions that too many rejects have stopped, in DATABASE_URL.",
+    group=UPKEEP,
+)
+app.command(line)
+
 AnyOption = Annotated[str, Parameter(allow_leading_hyphen=True)]
 
 
@@ -70,6 +77,30 @@ def restore(user: str) -> int:
     from deploy.restore import run_restore
 
     return run_restore(user, open_console())
+
+
+@line.command(name="show")
+def show_line() -> int:
+    """Show what is stopped, why, and how to go on; exit code 1 when something is."""
+    from deploy.line import run_show
+
+    return run_show(open_console())
+
+
+@line.command(name="release")
+def release_line(place: str | None = None, *, allow: int = 0) -> int:
+    """Let stopped partitions go on.
+
+    Parameters
+    ----------
+    place
+        Topic or topic/partition; all unless given.
+    allow
+        So many more rejects go to the retry and dead-letter topics before the limits count again.
+    """
+    from deploy.line import run_release
+
+    return run_release(place, open_console(), allowance=allow)
 
 
 @topics.command(name="apply")

@@ -6,6 +6,7 @@ Written and read here, side by side, so that the two cannot drift.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from schema import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 RawHeaders = list[tuple[str, bytes]]
 """Record headers as aiokafka takes them."""
@@ -49,6 +50,10 @@ class Failure:
     """One of the taxonomy's classes, such as `poison.decode`."""
     error_code: str
     message: str
+    attempt: int = 1
+    """How often it was tried."""
+    retry_at: datetime | None = None
+    """When it is due again; None where it is not tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +98,13 @@ def write_failure_headers(failure: Failure, origin: Origin | None = None) -> Raw
         "x-error-class": failure.error_class,
         "x-error-code": failure.error_code,
         "x-error-message": message,
+        "x-attempt": str(failure.attempt),
         "x-clerkwork-version": VERSION,
         "__connect.errors.exception.class.name": failure.error_class,
         "__connect.errors.exception.message": message,
     }
+    if failure.retry_at:
+        pairs["x-retry-at"] = _time(failure.retry_at)
     if origin:
         pairs |= {
             "x-original-topic": origin.topic,
@@ -126,7 +134,28 @@ def read_headers(raw: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
     return headers
 
 
-def without(raw: Sequence[tuple[str, bytes | None]], replaced: RawHeaders) -> RawHeaders:
-    """Return `raw` less the names in `replaced`, so that headers never grow."""
-    names = {name for name, _ in replaced}
-    return [(name, value or b"") for name, value in raw if name not in names]
+_FAILURE_NAMES: Final = re.compile(
+    r"x-(error|original)-.*|x-(attempt|retry-at|first-failed-at|consumer-group|clerkwork-version)"
+    r"|__connect\.errors\..*"
+)
+
+
+def without_failure(raw: Iterable[tuple[str, bytes | None]]) -> RawHeaders:
+    """Return `raw` less what earlier failures added, so that headers never grow."""
+    return [(name, value or b"") for name, value in raw if not _FAILURE_NAMES.fullmatch(name)]
+
+
+def read_origin(raw: Iterable[tuple[str, bytes | None]]) -> Origin | None:
+    """Return where a record that failed before was first read, None where it does not say."""
+    headers = read_headers(raw)
+    try:
+        return Origin(
+            topic=headers["x-original-topic"],
+            partition=int(headers["x-original-partition"]),
+            offset=int(headers["x-original-offset"]),
+            timestamp_ms=int(headers["x-original-timestamp"]),
+            group=headers["x-consumer-group"],
+            first_failed_at=datetime.fromisoformat(headers["x-first-failed-at"]),
+        )
+    except (KeyError, ValueError):
+        return None

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROUP: Final = "clerkwork.projector"
-"""The consumer group of the workers that apply events to PostgreSQL."""
+"""The consumer group of the workers that apply events to PostgreSQL.
+
+Those that wait in the retry topics have a group for each tier, with the tier behind a dot.
+"""
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
@@ -87,7 +90,8 @@ POST_CHANGES: Final = Topic(
 SOURCES: Final = (USER_EVENTS, ORG_EVENTS, USER_COMMANDS)
 """The topics that workers consume; each has its retry topics and its dead-letter topic."""
 
-RETRY_DELAYS: Final = ("10s", "1m", "10m")
+RETRY_DELAYS: Final[Mapping[str, int]] = {"10s": 10, "1m": 60, "10m": 600}
+"""Tier -> for how many seconds a record waits there; a record goes through them in this order."""
 
 
 def retry_topic(source: Topic, delay: str) -> Topic:

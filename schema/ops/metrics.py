@@ -39,6 +39,9 @@ OUTCOMES: Final[tuple[str, ...]] = get_args(EventsOutcome)
 SESSION_STATUSES: Final[tuple[str, ...]] = get_args(SessionsStatus)
 """Every status that a session can have."""
 
+WAIT_KINDS: Final = ("outage", "conflict", "configuration", "line_stopped")
+"""What can make a batch wait in place."""
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
 
@@ -121,9 +124,43 @@ class WorkerMetrics:
             "1 while a batch waits in place for PostgreSQL or Kafka.",
             registry=registry,
         )
-        self.waits = Counter(
-            "clerkwork_worker_waits_total",
-            "Attempts on a batch that ended in `not now`.",
+        self.waits = _start_at_zero(
+            Counter(
+                "clerkwork_worker_waits_total",
+                "Attempts on a batch that ended in `not now`, by what was in the way.",
+                ["kind"],
+                registry=registry,
+            ),
+            WAIT_KINDS,
+        )
+        self.line_stopped = Gauge(
+            "clerkwork_line_stopped",
+            "1 while too many rejects have stopped the line, until an operator releases it.",
+            registry=registry,
+        )
+        self.offsets_checked = Counter(
+            "clerkwork_offsets_checked_total",
+            "Records looked at for whether any before them was skipped.",
+            registry=registry,
+        )
+        self.offsets_skipped = Counter(
+            "clerkwork_offsets_skipped_total",
+            "Offsets between what was applied and what came next: none may be.",
+            registry=registry,
+        )
+        self.order_checked = Counter(
+            "clerkwork_order_checked_total",
+            "Records looked at for whether they come in the order of their partition.",
+            registry=registry,
+        )
+        self.order_violations = Counter(
+            "clerkwork_order_violations_total",
+            "Records that came after a later one of their partition: none may.",
+            registry=registry,
+        )
+        self.uncommitted = Gauge(
+            "clerkwork_uncommitted_events",
+            "Events that are applied and whose offsets the broker has not confirmed.",
             registry=registry,
         )
         self.bugs = Counter(

@@ -10,8 +10,8 @@ import pytest
 
 from tests.factories import CREATED_MS, make_record, new_user_id, user_event
 from workers.apply import apply
+from workers.classify import NotNowError
 from workers.decode import Event, decode
-from workers.retry import NotNowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

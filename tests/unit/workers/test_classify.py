@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from workers.retry import NotNowError, not_now_unless_bad
+from workers.classify import NotNowError, not_now_unless_bad
 
 
 @pytest.mark.parametrize(
