@@ -20,6 +20,7 @@ from schema.kafka.producer import Producer
 from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
 from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.postgres.pools import build_pool
+from workers.apply import Policy
 from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
 from workers.consume import Consumer
 from workers.probe import serving_probes
@@ -55,7 +56,12 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
     control = Control()
-    consumer = Consumer(pool=pool, producer=producer, control=control, metrics=metrics)
+    policy = Policy(
+        erase_after=settings.clerkwork_erase_after, history_limit=settings.worker_history_limit
+    )
+    consumer = Consumer(
+        pool=pool, producer=producer, control=control, metrics=metrics, policy=policy
+    )
     broker, subscriber = _build_broker(settings, consumer=consumer)
     control.find_consumer = lambda: subscriber.consumer
     async with contextlib.AsyncExitStack() as stack:

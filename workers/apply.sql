@@ -1,19 +1,29 @@
 -- name: upsert_users
--- Write the newest snapshot or tombstone of each user; rows are locked in key order, changed or
--- not. A deletion absorbs: nothing replaces a tombstone but an earlier deletion, so that the
--- same set of events gives the same row in whatever order it came. Returns the users it changed.
+-- Write the newest snapshot of each user, or a stub for one who was only named. Every row is
+-- locked in key order, changed or not, before anything that belongs to a user is written: that
+-- alone keeps workers from deadlocks and from writing beside an erasure. Nothing is written on
+-- a tombstone; a user whose deletion is held back changes on, hidden. Returns who changed.
 INSERT INTO users AS stored (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
-    deleted_at, version, version_timestamp, version_event_id
+    version, version_timestamp, version_event_id, signup_source, last_event_at
 )
-SELECT * FROM unnest(
+SELECT
+    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
+    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
+    version, version_timestamp, version_event_id, signup_source, last_event_at
+FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
-    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
-    $18::bigint[], $19::bigint[], $20::text[]
-) AS incoming (id)
-ORDER BY incoming.id
+    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
+    $19::text[], $20::text[], $21::timestamptz[], $22::boolean[]
+) AS incoming (
+    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
+    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
+    version, version_timestamp, version_event_id, signup_source, last_event_at, creates
+)
+WHERE creates OR EXISTS (SELECT FROM users WHERE users.id = incoming.id)
+ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     email = excluded.email,
     email_verified = excluded.email_verified,
@@ -23,68 +33,250 @@ ON CONFLICT (id) DO UPDATE SET
     image_url = excluded.image_url,
     external_id = excluded.external_id,
     role = excluded.role,
-    status = excluded.status,
+    status = CASE WHEN stored.deleted_at IS NULL THEN excluded.status ELSE stored.status END,
+    held_status = CASE WHEN stored.deleted_at IS NOT NULL THEN excluded.status END,
     public_metadata = excluded.public_metadata,
-    last_sign_in_at = CASE WHEN excluded.deleted_at IS NULL
-        THEN greatest(stored.last_sign_in_at, excluded.last_sign_in_at) END,
-    last_active_at = CASE WHEN excluded.deleted_at IS NULL
-        THEN greatest(stored.last_active_at, excluded.last_active_at) END,
+    last_sign_in_at = greatest(stored.last_sign_in_at, excluded.last_sign_in_at),
+    last_active_at = greatest(stored.last_active_at, excluded.last_active_at),
+    created_at = excluded.created_at,
+    updated_at = excluded.updated_at,
+    version = excluded.version,
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id,
+    signup_source = CASE
+        WHEN 'invite' IN (stored.signup_source, excluded.signup_source) THEN 'invite'
+        WHEN 'admin' IN (stored.signup_source, excluded.signup_source) THEN 'admin'
+        ELSE coalesce(excluded.signup_source, stored.signup_source)
+    END,
+    last_event_at = greatest(stored.last_event_at, excluded.last_event_at)
+WHERE (stored.deleted_at IS NULL OR stored.erase_at IS NOT NULL)
+    AND (excluded.version, excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+        > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
+RETURNING stored.id
+
+-- name: raise_users
+-- Lift what only grows, for users whose newest snapshot is not among these.
+UPDATE users AS stored SET
+    last_sign_in_at = greatest(stored.last_sign_in_at, seen.last_sign_in_at),
+    last_active_at = greatest(stored.last_active_at, seen.last_active_at),
+    signup_source = CASE
+        WHEN 'invite' IN (stored.signup_source, seen.signup_source) THEN 'invite'
+        WHEN 'admin' IN (stored.signup_source, seen.signup_source) THEN 'admin'
+        ELSE coalesce(seen.signup_source, stored.signup_source)
+    END,
+    last_event_at = greatest(stored.last_event_at, seen.last_event_at)
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::timestamptz[])
+    AS seen (id, last_sign_in_at, last_active_at, signup_source, last_event_at)
+WHERE stored.id = seen.id
+    AND (stored.deleted_at IS NULL OR stored.erase_at IS NOT NULL)
+    AND (
+        seen.last_sign_in_at > coalesce(stored.last_sign_in_at, '-infinity')
+        OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity')
+        OR seen.last_event_at > coalesce(stored.last_event_at, '-infinity')
+        OR seen.signup_source = 'invite' AND stored.signup_source IS DISTINCT FROM 'invite'
+        OR seen.signup_source = 'admin' AND stored.signup_source IS NOT DISTINCT FROM 'clerk'
+        OR stored.signup_source IS NULL AND seen.signup_source IS NOT NULL
+    )
+
+-- name: delete_users
+-- Mark the end of users, unless an operator has restored them since. $4 is for how long their
+-- data is held back; null: it is erased in this transaction. Returns whose end this is.
+UPDATE users AS stored SET
+    deleted_at = ended.deleted_at,
+    deletion_event_id = ended.event_id,
+    status = 'deleted',
+    held_status = CASE WHEN stored.deleted_at IS NULL THEN stored.status ELSE stored.held_status END,
+    erase_at = CASE WHEN stored.deleted_at IS NULL THEN now() + $4::interval ELSE stored.erase_at END
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS ended (id, deleted_at, event_id)
+WHERE stored.id = ended.id
+    AND ended.deleted_at > coalesce(stored.restored_at, '-infinity')
+    AND (ended.deleted_at, ended.event_id COLLATE "C") > (
+        coalesce(stored.deleted_at, '-infinity'),
+        coalesce(stored.deletion_event_id, '') COLLATE "C"
+    )
+RETURNING stored.id
+
+-- name: upsert_organizations
+-- Write the newest snapshot or the end of each organization, or a stub; all rows are locked in
+-- key order. An end absorbs. Returns what changed.
+INSERT INTO organizations AS stored (
+    id, clerk_id, name, slug, image_url, public_metadata, status, created_at, updated_at,
+    deleted_at, version, version_timestamp, version_event_id
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[],
+    $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::bigint[],
+    $13::text[]
+) AS incoming (id)
+ORDER BY incoming.id
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name,
+    slug = excluded.slug,
+    image_url = excluded.image_url,
+    public_metadata = excluded.public_metadata,
+    status = excluded.status,
     created_at = excluded.created_at,
     updated_at = excluded.updated_at,
     deleted_at = excluded.deleted_at,
     version = excluded.version,
     version_timestamp = excluded.version_timestamp,
     version_event_id = excluded.version_event_id
-WHERE CASE
-    WHEN excluded.deleted_at IS NULL THEN
-        stored.deleted_at IS NULL
-        AND (excluded.version, excluded.version_timestamp, excluded.version_event_id COLLATE "C")
-            > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
-    ELSE
-        stored.deleted_at IS NULL
-        OR (excluded.version, excluded.version_event_id COLLATE "C")
-            < (stored.version, stored.version_event_id COLLATE "C")
-END
+WHERE (
+    excluded.deleted_at IS NOT NULL, excluded.version, excluded.version_timestamp,
+    excluded.version_event_id COLLATE "C"
+) > (
+    stored.deleted_at IS NOT NULL, stored.version, stored.version_timestamp,
+    stored.version_event_id COLLATE "C"
+)
 RETURNING stored.id
 
--- name: raise_last_seen
--- Lift the two times that only grow, for living users whose newest snapshot is not the one that
--- knows the latest.
-UPDATE users AS stored SET
-    last_sign_in_at = greatest(stored.last_sign_in_at, seen.last_sign_in_at),
-    last_active_at = greatest(stored.last_active_at, seen.last_active_at)
-FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[])
-    AS seen (id, last_sign_in_at, last_active_at)
-WHERE stored.id = seen.id
-    AND stored.deleted_at IS NULL
-    AND (
-        seen.last_sign_in_at > coalesce(stored.last_sign_in_at, '-infinity')
-        OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity')
-    )
-
--- name: record_events
--- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless
--- it was dead and is not any more.
-INSERT INTO events AS known (
-    event_id, occurred_at, type, clerk_user_id, received_at, applied_at, outcome, reason,
-    topic, partition, "offset"
+-- name: upsert_sessions
+-- Write the newest or the final snapshot of each session, unless its user is erased. Returns
+-- what changed.
+INSERT INTO sessions AS stored (
+    id, clerk_id, user_id, status, impersonated, device, ip_address, last_active_at, expire_at,
+    abandon_at, created_at, updated_at, version, version_timestamp, version_event_id,
+    activity_version, activity_event_id
 )
-SELECT
-    event_id, occurred_at, type, clerk_user_id, received_at, now(), outcome, reason,
-    topic, partition, "offset"
+SELECT incoming.*
 FROM unnest(
-    $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],
-    $7::text[], $8::text[], $9::integer[], $10::bigint[]
-) AS incoming (
-    event_id, occurred_at, type, clerk_user_id, received_at, outcome, reason,
-    topic, partition, "offset"
+    $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::boolean[], $6::text[], $7::text[],
+    $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+    $12::timestamptz[], $13::bigint[], $14::bigint[], $15::text[], $16::bigint[], $17::text[]
+) AS incoming (id, clerk_id, user_id)
+JOIN users ON users.id = incoming.user_id
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+ORDER BY incoming.id
+ON CONFLICT (id) DO UPDATE SET
+    user_id = excluded.user_id,
+    status = excluded.status,
+    impersonated = excluded.impersonated,
+    last_active_at = greatest(stored.last_active_at, excluded.last_active_at),
+    expire_at = excluded.expire_at,
+    abandon_at = excluded.abandon_at,
+    created_at = excluded.created_at,
+    updated_at = excluded.updated_at,
+    version = excluded.version,
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id
+WHERE (
+    excluded.status IN ('ended', 'removed', 'revoked'), excluded.version,
+    excluded.version_timestamp, excluded.version_event_id COLLATE "C"
+) > (
+    stored.status IN ('ended', 'removed', 'revoked'), stored.version,
+    stored.version_timestamp, stored.version_event_id COLLATE "C"
 )
-ORDER BY event_id, occurred_at
-ON CONFLICT (event_id, occurred_at) DO UPDATE SET
-    outcome = excluded.outcome,
-    reason = excluded.reason,
-    applied_at = excluded.applied_at,
-    topic = excluded.topic,
-    partition = excluded.partition,
-    "offset" = excluded."offset"
-WHERE known.outcome = 'dead' AND excluded.outcome <> 'dead'
+RETURNING stored.id
+
+-- name: raise_sessions
+-- Lift the latest activity and keep the first place that sessions were used from, out of old
+-- snapshots as out of new ones.
+UPDATE sessions AS stored SET
+    last_active_at = greatest(stored.last_active_at, seen.last_active_at),
+    device = CASE WHEN earlier THEN seen.device ELSE stored.device END,
+    ip_address = CASE WHEN earlier THEN seen.ip_address ELSE stored.ip_address END,
+    activity_version = CASE WHEN earlier THEN seen.version ELSE stored.activity_version END,
+    activity_event_id = CASE WHEN earlier THEN seen.event_id ELSE stored.activity_event_id END
+FROM (
+    SELECT
+        incoming.*,
+        incoming.version IS NOT NULL AND (
+            known.activity_version IS NULL
+            OR (incoming.version, incoming.event_id COLLATE "C")
+                < (known.activity_version, known.activity_event_id COLLATE "C")
+        ) AS earlier
+    FROM unnest(
+        $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[]
+    ) AS incoming (id, last_active_at, device, ip_address, version, event_id)
+    JOIN sessions AS known ON known.id = incoming.id
+) AS seen
+WHERE stored.id = seen.id
+    AND (earlier OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity'))
+
+-- name: upsert_memberships
+-- Write the newest snapshot or the end of each membership, unless its user is erased or its
+-- organization deleted. An end absorbs. Returns what changed.
+INSERT INTO organization_memberships AS stored (
+    id, clerk_id, organization_id, user_id, role, permissions, public_metadata, created_at,
+    updated_at, deleted_at, version, version_timestamp, version_event_id
+)
+SELECT incoming.*
+FROM unnest(
+    $1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::jsonb[], $7::jsonb[],
+    $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::bigint[],
+    $13::text[]
+) AS incoming (id, clerk_id, organization_id, user_id)
+JOIN users ON users.id = incoming.user_id
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+JOIN organizations ON organizations.id = incoming.organization_id
+    AND organizations.deleted_at IS NULL
+ORDER BY incoming.id
+ON CONFLICT (id) DO UPDATE SET
+    organization_id = excluded.organization_id,
+    user_id = excluded.user_id,
+    role = excluded.role,
+    permissions = excluded.permissions,
+    public_metadata = excluded.public_metadata,
+    created_at = excluded.created_at,
+    updated_at = excluded.updated_at,
+    deleted_at = excluded.deleted_at,
+    version = excluded.version,
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id
+WHERE (
+    excluded.deleted_at IS NOT NULL, excluded.version, excluded.version_timestamp,
+    excluded.version_event_id COLLATE "C"
+) > (
+    stored.deleted_at IS NOT NULL, stored.version, stored.version_timestamp,
+    stored.version_event_id COLLATE "C"
+)
+RETURNING stored.id
+
+-- name: upsert_invitations
+-- Write each accepted invitation, unless its user is erased or its organization deleted. Returns
+-- what changed.
+INSERT INTO organization_invitations AS stored (
+    id, clerk_id, organization_id, user_id, role, created_at, accepted_at, version,
+    version_timestamp, version_event_id
+)
+SELECT incoming.*
+FROM unnest(
+    $1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
+    $7::timestamptz[], $8::bigint[], $9::bigint[], $10::text[]
+) AS incoming (id, clerk_id, organization_id, user_id)
+JOIN users ON users.id = incoming.user_id
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+JOIN organizations ON organizations.id = incoming.organization_id
+    AND organizations.deleted_at IS NULL
+ORDER BY incoming.id
+ON CONFLICT (id) DO UPDATE SET
+    organization_id = excluded.organization_id,
+    user_id = excluded.user_id,
+    role = excluded.role,
+    created_at = excluded.created_at,
+    accepted_at = excluded.accepted_at,
+    version = excluded.version,
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id
+WHERE (excluded.version, excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+    > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
+RETURNING stored.id
+
+-- name: record_names
+-- Keep the name of every snapshot, old or new, unless its user is erased.
+INSERT INTO user_names AS stored (
+    user_id, version, version_timestamp, version_event_id, first_name, last_name
+)
+SELECT incoming.*
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+    AS incoming (user_id, version)
+JOIN users ON users.id = incoming.user_id
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+ORDER BY incoming.user_id, incoming.version
+ON CONFLICT (user_id, version) DO UPDATE SET
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id,
+    first_name = excluded.first_name,
+    last_name = excluded.last_name
+WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+    > (stored.version_timestamp, stored.version_event_id COLLATE "C")

@@ -11,7 +11,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.headers import Failure
-from workers.apply import Applied, apply
+from workers.apply import DEFAULT, Policy, apply
 from workers.decode import decode
 from workers.park import park
 from workers.retry import NotNowError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from schema.ops.metrics import WorkerMetrics
     from workers.commit import Control
     from workers.decode import Event
+    from workers.record import Applied
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class Consumer:
     producer: Producer
     control: Control
     metrics: WorkerMetrics
+    policy: Policy = DEFAULT
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a batch waits in place; readiness is off then."""
 
@@ -66,7 +68,7 @@ class Consumer:
     async def _attempt(self, events: Sequence[Event]) -> list[Applied]:
         """Apply, then park: a letter is written once its ledger row is, and before the offset."""
         with self.metrics.apply_seconds.time():
-            applied = await apply(self.pool, events)
+            applied = await apply(self.pool, events, self.policy)
         dead = [each for each in applied if each.outcome == "dead"]
         await asyncio.gather(*(self._park(each) for each in dead))
         return applied

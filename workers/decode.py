@@ -6,14 +6,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from schema.kafka.clerk import EPOCH, MalformedEventError, occurred_at, read_envelope
+from schema.kafka.clerk import (
+    EPOCH,
+    MalformedEventError,
+    UnreadableEventError,
+    occurred_at,
+    read_envelope,
+)
 from schema.kafka.headers import read_headers
-from workers.project import UserRow, project, reject_nul
+from workers.project import project
+from workers.reject import find_surrogate, reject_nul
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from aiokafka import ConsumerRecord
+
+    from workers.project.row import Row
 
 _IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
 
@@ -28,8 +37,8 @@ class Event:
     clerk_user_id: str | None
     type: str = "unreadable"
     occurred_at: datetime = EPOCH
-    user: UserRow | None = None
-    """The row it asks for; None for a type that changes nothing here."""
+    rows: tuple[Row, ...] = ()
+    """The rows it asks for; none for a type that changes nothing here."""
     reason: str | None = None
     """Why it could not be read, where it could not: it is dead."""
 
@@ -50,7 +59,11 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
         envelope = read_envelope(record.value or b"")
         reject_nul(envelope.type, "$.type")
         known |= {"occurred_at": occurred_at(envelope) or EPOCH, "type": envelope.type}
-        return Event(**known, user=project(envelope, known["event_id"]))
+        return Event(**known, rows=project(envelope, known["event_id"]))
+    except UnreadableEventError as error:
+        surrogate = find_surrogate(record.value or b"")
+        reason = f"{surrogate}: half of a surrogate pair" if surrogate else str(error)
+        return Event(**known, reason=reason)
     except MalformedEventError as error:
         return Event(**known, reason=str(error))
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from schema.ops.settings import DatabaseSettings, KafkaSettings
+
+
+def _read_seconds(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_seconds)]
+"""Seconds, or ISO 8601 such as `P7D`."""
 
 
 class WorkerSettings(KafkaSettings, DatabaseSettings):
@@ -18,6 +29,16 @@ class WorkerSettings(KafkaSettings, DatabaseSettings):
         description="a name of its own for each worker, kept over restarts (Kafka's static"
         " membership): a restarted worker takes its partitions back at once; after a crash of"
         " the broker itself, though, such a worker can be slow until it is restarted",
+    )
+    worker_history_limit: int = Field(
+        50, ge=1, le=1000, description="most entries of `login_history` and `name_history`"
+    )
+    clerkwork_erase_after: Duration = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(days=90),
+        description="how long a deleted user's data is held back, hidden, for `clerkwork restore`:"
+        " seconds, or ISO 8601 such as `P7D`; then `clerkwork maintain` erases it",
     )
     worker_metrics_host: str = Field("127.0.0.1", description="address of probes and metrics")
     worker_metrics_port: int = Field(9101, ge=0, le=65535, description="port of probes and metrics")

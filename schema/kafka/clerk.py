@@ -7,7 +7,7 @@ every month, so unknown fields pass and most known ones may be missing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,6 +23,17 @@ MAX_MS: Final = 253_402_300_799_999
 MAX_TYPE_LENGTH: Final = 128
 """Types go into headers and the ledger."""
 
+Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")]
+"""An id of Clerk's: printable ASCII, so that it fits any index, header and log."""
+
+Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2048)]
+"""More than Clerk lets anybody enter; what is longer is no name."""
+
+Address: TypeAlias = Annotated[str, msgspec.Meta(max_length=320)]
+"""An e-mail address: 64 characters, @, 255 (RFC 3696, section 3); longer ones fit no index."""
+
+EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
+
 
 class MalformedEventError(Exception):
     """This event is bad: it cannot be read now or later. Never retry it, set it aside.
@@ -35,6 +46,10 @@ class MalformedEventError(Exception):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class UnreadableEventError(MalformedEventError):
+    """It is not JSON, or holds text that no JSON parser takes."""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,34 +79,44 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: str | None = None
 
 
-class EmailAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """One of a user's addresses."""
-
-    id: str
-    email_address: str
-    verification: Verification | None = None
-
-
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether an address was proven to be the user's."""
+    """Whether, and how, an address was proven to be the user's."""
 
     status: str | None = None
+    strategy: str | None = None
+
+
+class EmailAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a user's e-mail addresses."""
+
+    id: str
+    email_address: Address
+    verification: Verification | None = None
+    created_at: int | None = None
+
+
+class PhoneNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a user's phone numbers; the number itself is not read."""
+
+    verification: Verification | None = None
+    created_at: int | None = None
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """`data` of user.created and user.updated, as far as we keep it. Times in milliseconds."""
 
-    id: str
+    id: Id
     updated_at: int
     created_at: int | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    username: str | None = None
-    image_url: str | None = None
-    external_id: str | None = None
+    first_name: Text | None = None
+    last_name: Text | None = None
+    username: Text | None = None
+    image_url: Text | None = None
+    external_id: Text | None = None
     primary_email_address_id: str | None = None
     email_addresses: list[EmailAddress] = []
-    public_metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    phone_numbers: list[PhoneNumber] = []
+    public_metadata: msgspec.Raw = EMPTY_OBJECT
     banned: bool = False
     locked: bool = False
     deprovisioned: bool = False
@@ -99,10 +124,79 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     last_active_at: int | None = None
 
 
-class DeletedUser(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` of user.deleted: no time, no name, only the id."""
+class Deleted(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of user.deleted and organization.deleted: no time, no name, only the id."""
 
-    id: str
+    id: Id
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """From where a session was used."""
+
+    browser_name: Text | None = None
+    device_type: Text | None = None
+    ip_address: Text | None = None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of session.*. Times in milliseconds."""
+
+    id: Id
+    user_id: Id
+    updated_at: int
+    created_at: int | None = None
+    status: str | None = None
+    actor: Any = None
+    """Who acts as the user, where somebody does."""
+    latest_activity: Activity | None = None
+    last_active_at: int | None = None
+    expire_at: int | None = None
+    abandon_at: int | None = None
+    user: User | None = None
+    """The user as of then, in payloads since November 2025."""
+
+
+class Organization(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of organization.created and .updated, and what memberships nest."""
+
+    id: Id
+    updated_at: int | None = None
+    created_at: int | None = None
+    name: Text | None = None
+    slug: Text | None = None
+    image_url: Text | None = None
+    public_metadata: msgspec.Raw = EMPTY_OBJECT
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a membership names."""
+
+    user_id: Id
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of organizationMembership.*, the whole of it in .deleted too."""
+
+    id: Id
+    role: Text
+    updated_at: int
+    created_at: int | None = None
+    permissions: list[Text] | None = None
+    public_metadata: msgspec.Raw = EMPTY_OBJECT
+    organization: Organization
+    public_user_data: Member
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of organizationInvitation.accepted."""
+
+    id: Id
+    organization_id: Id
+    role: Text
+    updated_at: int
+    created_at: int | None = None
+    user_id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,128}\Z")] | None = None
+    """Who accepted it, in payloads since September 2025."""
 
 
 DataT = TypeVar("DataT")
@@ -110,7 +204,11 @@ DataT = TypeVar("DataT")
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _SUBJECT: Final = msgspec.json.Decoder(Subject)
 USER: Final = msgspec.json.Decoder(User)
-DELETED_USER: Final = msgspec.json.Decoder(DeletedUser)
+DELETED: Final = msgspec.json.Decoder(Deleted)
+SESSION: Final = msgspec.json.Decoder(Session)
+ORGANIZATION: Final = msgspec.json.Decoder(Organization)
+MEMBERSHIP: Final = msgspec.json.Decoder(Membership)
+INVITATION: Final = msgspec.json.Decoder(Invitation)
 
 
 def _decode(decoder: msgspec.json.Decoder[DataT], text: bytes | msgspec.Raw, at: str) -> DataT:
@@ -121,7 +219,7 @@ def _decode(decoder: msgspec.json.Decoder[DataT], text: bytes | msgspec.Raw, at:
         reason, _, path = str(error).partition(" - at `$")
         raise MalformedEventError(at + path.rstrip("`"), reason) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise MalformedEventError(at, "not readable as JSON") from None
+        raise UnreadableEventError(at, "not readable as JSON") from None
 
 
 def read_envelope(body: bytes) -> Envelope:

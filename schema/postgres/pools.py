@@ -30,6 +30,7 @@ def build_pool(
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings={
             "application_name": name,
+            "jit": "off",  # a batch is over before its plan would be compiled
             "idle_in_transaction_session_timeout": "10s",
             "lock_timeout": "10s",
             "statement_timeout": "15s",

@@ -68,7 +68,7 @@ async def test_every_order_ends_in_the_same_row(pool: Pool, length: int) -> None
     ends = set()
     for permutation in itertools.permutations(range(length)):
         for batches in ([[n] for n in permutation], [list(permutation)]):
-            await pool.execute("TRUNCATE users, events")
+            await pool.execute("TRUNCATE users, events CASCADE")
             history = _history("user_of_many_lives")
             for batch in batches:
                 await apply(pool, [history[n] for n in batch])

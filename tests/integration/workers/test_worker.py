@@ -128,7 +128,7 @@ async def test_offsets_are_committed_after_the_rows(
     async with running_worker(settings):
         first = await _publish(producer, user_id, user_event(user_id, at=0))
         await until(lambda: _outcome(database, first), lambda outcome: outcome == "applied")
-    await database.execute("TRUNCATE events, users")
+    await database.execute("TRUNCATE events, users CASCADE")
     async with running_worker(settings):
         second = await _publish(producer, user_id, user_event(user_id, at=1))
         await until(lambda: _outcome(database, second), lambda outcome: outcome == "applied")

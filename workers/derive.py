@@ -1,0 +1,44 @@
+"""Derive user_data from the rows that are there: counts, histories, how and when it began.
+
+| key | is |
+|---|---|
+| session_count | how many sessions the user has had |
+| login_history | the newest of them: time, device and address of their first activity |
+| name_history | each name the user has had, from the name in every snapshot, with when it was new |
+| last_active | the latest activity of the user or of one of the sessions |
+| last_clerk_sync | the latest event about the user, by its own time |
+| signup_date | users.created_at |
+| signup_source | `invite`, `admin` or `clerk`, see below |
+
+`invite`: the user accepted an invitation to an organization that was made before the user was, or
+has an address as old as the user that was verified by a `ticket`, the link of an invitation.
+`admin`: such an address was verified by `admin`, as the Backend API and the dashboard do. Else
+`clerk`: the user signed up. Addresses: data.email_addresses and data.phone_numbers, created_at and
+verification.strategy of each.
+
+Sessions in which somebody else acted as the user are not counted. Times are RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from schema.postgres.statements import read_statements
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Collection
+
+    import asyncpg
+
+_SQL: Final = read_statements(__file__)
+
+
+async def derive_user_data(
+    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
+    ids: Collection[uuid.UUID],
+    *,
+    history_limit: int,
+) -> None:
+    """Bring user_data of these users up to their rows, which must be locked."""
+    await connection.execute(_SQL["derive_user_data"], list(ids), history_limit)

@@ -1,0 +1,78 @@
+"""What all rows have in common: they merge.
+
+Rows with one id merge into one, in any order and grouping and however often: the later snapshot
+wins, and what only grows is the greatest of both. So a batch collapses to one row for each id,
+and ends like its events one by one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+
+from schema.kafka.clerk import read_ms, time_from_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+Order = tuple[int, int, str]
+"""What decides between two snapshots: version, the event's own time in ms, svix-id."""
+
+
+class Stamp(NamedTuple):
+    """What an event brings to each of its rows."""
+
+    timestamp: int
+    """Its own time in milliseconds, 0 without one."""
+    event_id: str
+    occurred_at: datetime | None
+    """Its own time, None without one."""
+
+
+class Row(Protocol):
+    """A row that an event asks for: a tuple, its columns as apply.sql takes them."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the columns."""
+
+    @property
+    def id(self) -> Any:
+        """What is the same in all rows that merge."""
+
+    @property
+    def version_event_id(self) -> str:
+        """The svix-id of the event that it is from, empty where somebody is only named."""
+
+    def merge(self, other: Self) -> Self:
+        """Return one row that says what both say."""
+
+
+class Versioned(Protocol):
+    """A row that is a snapshot."""
+
+    @property
+    def version(self) -> int:
+        """When the snapshot was taken, in milliseconds."""
+
+    @property
+    def version_timestamp(self) -> int:
+        """The event's own time in milliseconds."""
+
+    @property
+    def version_event_id(self) -> str:
+        """The svix-id."""
+
+
+def version_order(row: Versioned) -> Order:
+    """Return what decides between two snapshots."""
+    return row.version, row.version_timestamp, row.version_event_id
+
+
+def latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the later of two times, each None where it is not known."""
+    return max(one, other) if one and other else one or other
+
+
+def read_time(ms: int | None, field: str) -> datetime | None:
+    """Return the time of a field. Raises MalformedEventError when no calendar holds it."""
+    return None if ms is None else time_from_ms(read_ms(ms, field))

@@ -1,0 +1,73 @@
+"""Record in the ledger what became of each event, in the transaction of the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from schema.kafka.clerk import time_from_ms
+from schema.postgres.statements import read_statements
+from workers.collapse import columns
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import asyncpg
+
+    from workers.decode import Event
+
+_SQL: Final = read_statements(__file__)
+
+
+class EventRow(NamedTuple):
+    """A row of `events`, in the order in which record.sql takes the columns."""
+
+    event_id: str
+    occurred_at: datetime
+    type: str
+    clerk_user_id: str | None
+    received_at: datetime
+    outcome: str
+    reason: str | None
+    topic: str
+    partition: int
+    offset: int
+
+
+class Applied(NamedTuple):
+    """What became of an event."""
+
+    event: Event
+    outcome: str
+    """applied | stale | ignored | dead."""
+    reason: str | None = None
+    """Why it is dead."""
+
+
+async def record(
+    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], applied: list[Applied]
+) -> list[Applied]:
+    """Write the ledger, and return what was written."""
+    rows: dict[tuple[Any, ...], EventRow] = {}
+    for each in applied:
+        row = _event_row(each)
+        # One event delivered twice in a batch: the delivery that changed something speaks.
+        if row.outcome == "applied" or row[:2] not in rows:
+            rows[row[:2]] = row
+    await connection.execute(_SQL["record_events"], *columns(rows.values()))
+    return applied
+
+
+def _event_row(applied: Applied) -> EventRow:
+    event, record = applied.event, applied.event.record
+    return EventRow(
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        type=event.type,
+        clerk_user_id=event.clerk_user_id,
+        received_at=time_from_ms(max(record.timestamp, 0)),
+        outcome=applied.outcome,
+        reason=applied.reason,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+    )
