@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from typing import TYPE_CHECKING, Final
 
 from ingest.route import route
@@ -18,7 +19,6 @@ from tests.integration.workers.order.worlds import SAMPLES, Data, Scribe, World,
 from workers.decode import Event, decode
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Mapping
 
 LETTERS: Final = "aBcD_-09"
@@ -29,6 +29,11 @@ SESSIONS: Final = (
     *("session.created", "session.pending"),
     *("session.ended", "session.removed", "session.revoked"),
 )
+
+
+def seeded(seed: int) -> random.Random:
+    """Return chance that is the same every time."""
+    return random.Random(seed)  # noqa: S311  # nothing here is a secret
 
 
 def make_history(chance: random.Random, tag: str, *, length: int) -> list[Told]:
