@@ -7,6 +7,7 @@ and ends like its events one by one.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from schema.kafka.clerk import read_ms, time_from_ms
@@ -32,17 +33,21 @@ class Stamp(NamedTuple):
 class Row(Protocol):
     """A row that an event asks for: a tuple, its columns as apply.sql takes them."""
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Any]:
         """Yield the columns."""
 
     @property
+    @abstractmethod
     def id(self) -> Any:
         """What is the same in all rows that merge."""
 
     @property
+    @abstractmethod
     def version_event_id(self) -> str:
         """The svix-id of the event that it is from, empty where somebody is only named."""
 
+    @abstractmethod
     def merge(self, other: Self) -> Self:
         """Return one row that says what both say."""
 
@@ -51,14 +56,17 @@ class Versioned(Protocol):
     """A row that is a snapshot."""
 
     @property
+    @abstractmethod
     def version(self) -> int:
         """When the snapshot was taken, in milliseconds."""
 
     @property
+    @abstractmethod
     def version_timestamp(self) -> int:
         """The event's own time in milliseconds."""
 
     @property
+    @abstractmethod
     def version_event_id(self) -> str:
         """The svix-id."""
 

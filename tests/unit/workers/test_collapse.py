@@ -1,57 +1,98 @@
-"""One row per user out of a batch, in whatever order the batch came."""
+"""One row for each id out of a batch, in whatever order and grouping the batch came."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import json
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.kafka.clerk import read_envelope
-from tests.factories import user_event
-from workers.collapse import columns, last_seen_by_user, newest_by_user
-from workers.project import UserRow, project
+from tests.factories import CREATED_MS, make_body
+from workers.collapse import Batch, columns
+from workers.project import PROJECTIONS, project
+from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
+from workers.project.sessions import SessionRow
+from workers.project.users import DeletionRow, NameRow, UserRow
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
 
+    from workers.project.row import Row
+
+TABLES: tuple[type[Row], ...] = (
+    *(UserRow, NameRow, DeletionRow, SessionRow),
+    *(OrganizationRow, MembershipRow, InvitationRow),
+)
+MOMENTS = st.integers(CREATED_MS, CREATED_MS + 2)
+
 
 @st.composite
-def user_rows(draw: DrawFn) -> UserRow:
-    """Draw a snapshot or a tombstone of one of three users, close together in time."""
-    body = user_event(
-        draw(st.sampled_from(["user_a", "user_b", "user_c"])),
-        at=draw(st.integers(0, 3)),
-        kind=draw(st.sampled_from(["user.created", "user.updated", "user.deleted"])),
-        last_active_at=draw(st.none() | st.integers(10**12, 10**12 + 3)),
-    )
-    row = project(read_envelope(body), draw(st.sampled_from(["msg_1", "msg_2", "msg_3"])))
-    assert row is not None
-    return row
+def rows(draw: DrawFn) -> tuple[Row, ...]:
+    """Draw what one event asks for, of few ids and close together in time."""
+    kind = draw(st.sampled_from(sorted(PROJECTIONS)))
+    event = json.loads(make_body(kind))
+    data: dict[str, Any] = event["data"]
+    event |= {"type": kind, "timestamp": draw(MOMENTS)}
+    if "updated_at" in data:
+        data["updated_at"] = draw(MOMENTS)
+    for moved in ("last_active_at", "last_sign_in_at"):
+        if moved in data:
+            data[moved] = draw(st.none() | MOMENTS)
+    if data.get("user"):
+        data["user"] |= {"updated_at": draw(MOMENTS), "last_active_at": draw(st.none() | MOMENTS)}
+    if kind.startswith("session."):
+        activity = {"browser_name": draw(st.sampled_from(["Chrome", "Firefox"]))}
+        data["latest_activity"] = draw(st.sampled_from([None, activity]))
+    # An event is known by its svix-id: two different ones never share it.
+    event_id = f"msg_{draw(st.integers(0, 2))}_{hash(json.dumps(event, sort_keys=True))}"
+    return project(read_envelope(json.dumps(event).encode()), event_id)
 
 
-@given(st.lists(user_rows(), max_size=8), st.randoms())
-def test_the_order_of_a_batch_does_not_matter(rows: list[UserRow], chance: object) -> None:
-    """Any permutation and repetition of a batch collapses to the same versions."""
-    shuffled = rows + rows[:3]
+def _collapsed(batch: list[tuple[Row, ...]]) -> dict[str, Any]:
+    merged = Batch(row for rows in batch for row in rows)
+    return {table.__name__: merged.of(table) for table in TABLES}
+
+
+@given(st.lists(rows(), max_size=8), st.randoms())
+def test_the_order_of_a_batch_does_not_matter(batch: list[tuple[Row, ...]], chance: object) -> None:
+    """Any permutation and repetition of a batch collapses to the same rows."""
+    shuffled = batch + batch[:3]
     getattr(chance, "shuffle")(shuffled)  # noqa: B009  # hypothesis gives it no type
-    once, again = newest_by_user(rows), newest_by_user(shuffled)
 
-    assert {key: row[16:] for key, row in once.items()} == {
-        key: row[16:] for key, row in again.items()
-    }
-    assert sorted(last_seen_by_user(rows), key=str) == sorted(last_seen_by_user(shuffled), key=str)
+    assert _collapsed(shuffled) == _collapsed(batch)
 
 
-@given(st.lists(user_rows(), min_size=1, max_size=8))
-def test_a_tombstone_wins_over_any_snapshot(rows: list[UserRow]) -> None:
-    """A user with a deletion in the batch is deleted, however new the snapshots are."""
-    deleted = {row.id for row in rows if row.deleted_at}
-    newest = newest_by_user(rows)
+@given(st.lists(rows(), min_size=2, max_size=8), st.integers(0, 8))
+def test_the_grouping_of_a_batch_does_not_matter(batch: list[tuple[Row, ...]], cut: int) -> None:
+    """Two collapsed halves merge into what the whole collapses to."""
+    halves = [Batch(r for rows in part for r in rows) for part in (batch[:cut], batch[cut:])]
+    again = [row for half in halves for table in TABLES for row in half.of(table).values()]
 
-    assert {key for key, row in newest.items() if row.deleted_at} == deleted
+    assert _collapsed([tuple(again)]) == _collapsed(batch)
 
 
-def test_no_rows_are_empty_columns() -> None:
-    """Unnest wants its arrays also where there is nothing to do."""
-    assert columns([], width=3) == [[], [], []]
+@pytest.mark.parametrize("kind", sorted(PROJECTIONS))
+def test_a_row_merged_with_itself_is_itself(kind: str) -> None:
+    """A repetition says nothing new, whatever the type."""
+    for row in project(read_envelope(make_body(kind)), "msg_1"):
+        assert functools.reduce(lambda one, other: one.merge(other), [row, row, row]) == row
+
+
+def test_who_decides_is_known() -> None:
+    """The event whose values the merged row has, and no other."""
+    old, new = (
+        project(read_envelope(make_body("user.created", updated_at=CREATED_MS + at)), f"msg_{at}")
+        for at in (1, 2)
+    )
+    batch = Batch([*new, *old])
+
+    assert [batch.decided_by(rows[0]) for rows in (old, new)] == [False, True]
+
+
+def test_rows_become_columns() -> None:
+    """As unnest takes them."""
+    assert columns([(1, "a"), (2, "b")]) == [[1, 2], ["a", "b"]]

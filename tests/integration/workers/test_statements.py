@@ -1,0 +1,151 @@
+"""The statements of a batch: how many there are, and that each finds its rows by an index."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schema.postgres.statements import read_statements
+from tests.factories import make_body, make_record, new_event_id, user_event
+from workers import apply as apply_module
+from workers import derive, erase, record
+from workers.apply import Policy, apply
+from workers.decode import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import asyncpg
+
+    from workers.decode import Event
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+TYPES = (
+    *("user.updated", "user.deleted"),
+    *("session.created", "session.ended", "session.pending"),
+    *("organization.updated", "organization.deleted"),
+    *("organizationMembership.created", "organizationMembership.deleted"),
+    *("organizationInvitation.accepted", "email.created", "role.created"),
+)
+STATEMENTS = {
+    name: statement
+    for module in (apply_module, derive, erase, record)
+    for name, statement in read_statements(module.__file__ or "").items()
+}
+MOST = 13
+IDS = re.compile(rb"(user|org|orgmem|orginv|sess)_37")
+
+
+def _mixture(times: int) -> list[Event]:
+    """Return events of every kind about ever other users and organizations, and a dead one."""
+    events = [decode(make_record(b"{"))]
+    for number in range(times):
+        for kind in TYPES:
+            # All recorded ids begin alike.
+            body = IDS.sub(rb"\1_%d_37" % number, make_body(kind))
+            events.append(decode(make_record(body, event_id=new_event_id())))
+    return events
+
+
+@pytest.fixture
+async def seen(pool: Pool) -> list[str]:
+    """What this pool's only connection is asked from now on, transactions aside."""
+    queries: list[str] = []
+    async with pool.acquire() as connection:
+        connection.add_query_logger(
+            lambda query: queries.append(query.query) if "-- name" not in query.query else None
+        )
+    return queries
+
+
+def _statements(queries: list[str]) -> list[str]:
+    names = {statement: name for name, statement in STATEMENTS.items()}
+    return [names[query] for query in queries if query in names]
+
+
+@pytest.mark.parametrize("erase_after", [timedelta(0), timedelta(days=1)])
+async def test_a_batch_is_thirteen_statements_at_most(
+    pool: Pool, seen: list[str], erase_after: timedelta
+) -> None:
+    """Their number grows neither with the batch nor with what is in it."""
+    counts = []
+    for times in (1, 40):
+        await apply(pool, _mixture(times), Policy(erase_after=erase_after))
+        seen.clear()
+        await apply(pool, _mixture(times), Policy(erase_after=erase_after))
+        counts.append(_statements(seen))
+
+    assert counts[0] == counts[1]
+    assert len(counts[0]) == len(set(counts[0])) <= MOST
+    assert set(counts[0]) == set(STATEMENTS)
+
+
+async def test_updates_alone_are_four_statements(pool: Pool, seen: list[str]) -> None:
+    """What nothing in the batch needs is not run."""
+    await apply(pool, [decode(make_record(user_event("user_1", at=n))) for n in range(9)])
+
+    assert _statements(seen) == [
+        *("upsert_users", "record_names", "derive_user_data", "record_events")
+    ]
+
+
+FILL = """
+    INSERT INTO users (id, clerk_id)
+    SELECT gen_random_uuid(), 'user_' || n FROM generate_series(1, 3000) AS n;
+    INSERT INTO organizations (id, clerk_id)
+    SELECT gen_random_uuid(), 'org_' || n FROM generate_series(1, 3000) AS n;
+    INSERT INTO sessions (id, clerk_id, user_id, status, created_at, updated_at)
+    SELECT gen_random_uuid(), 'sess_' || id, id, 'active', now(), now() FROM users;
+    INSERT INTO organization_memberships
+        (id, clerk_id, organization_id, user_id, role, created_at, updated_at)
+    SELECT gen_random_uuid(), 'orgmem_' || n, o.id, u.id, 'org:member', now(), now()
+    FROM (SELECT id, row_number() OVER () AS n FROM users) AS u
+    JOIN (SELECT id, row_number() OVER () AS n FROM organizations) AS o USING (n);
+    INSERT INTO organization_invitations
+        (id, clerk_id, organization_id, user_id, role, created_at, accepted_at)
+    SELECT id, clerk_id, organization_id, user_id, role, now(), now()
+    FROM organization_memberships;
+    INSERT INTO user_names (user_id, version) SELECT id, n FROM users, generate_series(1, 3) AS n;
+    INSERT INTO user_data SELECT id, 'session_count', '1' FROM users;
+    INSERT INTO events (event_id, occurred_at, type, clerk_user_id, received_at, applied_at,
+        outcome, topic, partition, "offset")
+    SELECT clerk_id, now(), 'user.created', clerk_id, now(), now(), 'applied', 't', 0, 0
+    FROM users;
+    ANALYZE;
+"""
+
+
+def _scans(plan: Any) -> Iterator[str]:
+    """Yield the tables that a plan reads from one end to the other."""
+    if isinstance(plan, dict):
+        if plan.get("Node Type") == "Seq Scan":
+            yield plan["Relation Name"]
+        for each in plan.values():
+            yield from _scans(each)
+    elif isinstance(plan, list):
+        for each in plan:
+            yield from _scans(each)
+
+
+async def test_an_index_stands_behind_each_statement(pool: Pool) -> None:
+    """Where there is another way, no statement reads a table from end to end."""
+    await pool.execute(FILL)
+    scans: dict[str, list[str]] = {}
+    for name, statement in STATEMENTS.items():
+        numbers = {int(number) for number in re.findall(r"\$(\d+)", statement)}
+        nothing = ", ".join(["NULL"] * max(numbers))
+        async with pool.acquire() as connection, connection.transaction():
+            # The planner that knows no values is the one of prepared statements.
+            await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            await connection.execute("SET LOCAL enable_seqscan = off")
+            await connection.execute(f"PREPARE {name} AS {statement}")
+            plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE {name} ({nothing})")
+            await connection.execute(f"DEALLOCATE {name}")
+        scans[name] = list(_scans(json.loads(plan)))
+
+    assert scans == {name: [] for name in STATEMENTS}
