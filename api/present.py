@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,6 +21,8 @@ PUBLIC: Final = tuple(PublicProfile.model_fields)
 FULL: Final = tuple(User.model_fields)
 """What users see of themselves, and administrators of everyone."""
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def write_time(moment: datetime) -> str:
     """Write `moment` in UTC to the millisecond: 2026-01-31T12:00:00.000Z (RFC 3339)."""
@@ -28,14 +30,36 @@ def write_time(moment: datetime) -> str:
 
 
 def present_user(user: UsersRow, *, fully: bool) -> Mapping[str, object]:
-    """Return the fields of `user` that may be seen, ready for `encode`."""
-    fields = {name: getattr(user, name) for name in (FULL if fully else PUBLIC)}
-    if fully:
-        # PostgreSQL wrote valid JSON already; passing it through loses no digit of a number.
-        fields["public_metadata"] = msgspec.Raw(user.public_metadata)
+    """Return the fields of `user` that may be seen, ready for `encode`.
+
+    Of the deleted that is the same to the byte, whether their data is held back or erased.
+    """
+    fields = _bury(user) if user.status == "deleted" else _show(user)
+    return {name: fields[name] for name in (FULL if fully else PUBLIC)}
+
+
+def _show(user: UsersRow) -> Mapping[str, object]:
+    fields = {name: getattr(user, name) for name in FULL}
+    # PostgreSQL wrote valid JSON already; passing it through loses no digit of a number.
+    fields["public_metadata"] = msgspec.Raw(user.public_metadata)
     return {
         name: write_time(value) if isinstance(value, datetime) else value
         for name, value in fields.items()
+    }
+
+
+def _bury(user: UsersRow) -> Mapping[str, object]:
+    """Return the tombstone of `user`: nothing of the row but who was deleted and when."""
+    deleted_at = user.deleted_at or _EPOCH
+    return dict.fromkeys(FULL) | {
+        "id": user.id,
+        "clerk_id": user.clerk_id,
+        "email_verified": False,
+        "role": "user",
+        "status": user.status,
+        "public_metadata": {},
+        "deleted_at": write_time(deleted_at),
+        "version": (deleted_at - _EPOCH) // timedelta(milliseconds=1),
     }
 
 

@@ -26,7 +26,13 @@ SELECT
     target.deleted_at,
     target.version,
     target.version_timestamp,
-    target.version_event_id
+    target.version_event_id,
+    target.signup_source,
+    target.last_event_at,
+    target.deletion_event_id,
+    target.erase_at,
+    target.held_status,
+    target.restored_at
 FROM (VALUES ($1::uuid, $2::uuid)) AS asked (caller_id, user_id)
 LEFT JOIN users AS caller ON caller.id = asked.caller_id
 LEFT JOIN users AS target ON target.id = asked.user_id;
@@ -61,7 +67,13 @@ LEFT JOIN LATERAL (
         deleted_at,
         version,
         version_timestamp,
-        version_event_id
+        version_event_id,
+        signup_source,
+        last_event_at,
+        deletion_event_id,
+        erase_at,
+        held_status,
+        restored_at
     FROM users
     WHERE status NOT IN ('pending', 'deleted')
         AND (created_at, id) < (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import PydanticUndefined
 
 from api.settings import ApiSettings
-from deploy.maintain import MaintainSettings
+from deploy.maintain.run import MaintainSettings
 from ingest.settings import IngestSettings
 from workers.settings import WorkerSettings
 

@@ -18,11 +18,11 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from deploy.database import connected
 from deploy.errors import OperatorError
 from deploy.partitions import (
     MONTHS_AHEAD,
     add_month,
-    connected,
     find_missing,
     index_default,
     month_of,

@@ -6,20 +6,20 @@ given up after two seconds of waiting, so that nobody queues behind it for long,
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import asyncpg
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from deploy.database import attempts, count_changed
 from deploy.errors import OperatorError
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
+
+    import asyncpg
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -30,17 +30,7 @@ BATCH_SIZE: Final = 5000
 """How many rows are deleted in one statement."""
 
 log = structlog.get_logger(__name__)
-_ATTEMPTS: Final = 5
 _SQL: Final = read_statements(__file__)
-_SESSION: Final = {
-    "application_name": "clerkwork-maintain",
-    "client_connection_check_interval": "5s",  # or the server would finish for nobody
-    "datestyle": "ISO",
-    "idle_in_transaction_session_timeout": "10s",
-    # More than deadlock_timeout, after which an autovacuum in the way is told to make room.
-    "lock_timeout": "2s",
-    "timezone": "UTC",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +82,6 @@ def month_of(moment: datetime, *, plus: int = 0) -> datetime:
     return datetime(year, month + 1, 1, tzinfo=UTC)
 
 
-@contextlib.asynccontextmanager
-async def connected(database_url: str) -> AsyncIterator[Connection]:
-    """Connect while the context lasts. Raises what the driver raises."""
-    connection = await asyncpg.connect(database_url, timeout=5.0, server_settings=_SESSION)
-    try:
-        yield connection
-    finally:
-        await connection.close(timeout=5.0)
-
-
 async def wait_for_others(connection: Connection) -> None:
     """Wait until no other migration or maintenance runs; keep others waiting until the end."""
     await connection.execute("SET lock_timeout = 0")
@@ -149,7 +129,7 @@ def _overlap(month: Month, partition: Partition) -> bool:
 async def index_default(connection: Connection) -> None:
     """Let the default partition be searched by time."""
     if not await connection.fetchval(_SQL["default_has_index"]):
-        async for attempt in _attempts():
+        async for attempt in attempts():
             with attempt:
                 await connection.execute(_SQL["index_default"])
 
@@ -166,7 +146,7 @@ async def add_month(connection: Connection, month: Month) -> int:
         arguments = (month.name, month.begins.isoformat(), month.ends.isoformat(), since)
         await _run(connection, "create_month", *arguments)
         copied = await _run(connection, "copy_month", *arguments)
-        async for attempt in _attempts():
+        async for attempt in attempts():
             with attempt:
                 async with connection.transaction():
                     return await _attach(connection, *arguments, copied=copied)
@@ -193,7 +173,7 @@ async def drop_partition(connection: Connection, partition: Partition) -> bool:
 
     Raises LockNotAvailableError when others leave no gap.
     """
-    async for attempt in _attempts():
+    async for attempt in attempts():
         with attempt:
             async with connection.transaction():
                 await connection.execute(_SQL["hold_everybody"])
@@ -212,7 +192,9 @@ async def count_expired(connection: Connection, *, before: datetime) -> int:
 async def delete_expired(connection: Connection, *, before: datetime) -> int:
     """Delete those, a batch at a time, and return how many they were."""
     total = 0
-    while deleted := _count(await connection.execute(_SQL["delete_expired"], before, BATCH_SIZE)):
+    while deleted := count_changed(
+        await connection.execute(_SQL["delete_expired"], before, BATCH_SIZE)
+    ):
         total += deleted
     return total
 
@@ -229,21 +211,4 @@ async def describe_rest(
 async def _run(connection: Connection, name: str, *arguments: str) -> int:
     """Run a statement that has a table's name in it, and return how many rows it changed."""
     statement = str(await connection.fetchval(_SQL["spell"], _SQL[name], arguments))
-    return _count(await connection.execute(statement))
-
-
-def _attempts() -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(
-            (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
-        ),
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_random(0.5, 2),
-        reraise=True,
-    )
-
-
-def _count(status: str) -> int:
-    """Return the number in a command's status, such as `DELETE 7`; 0 where it has none."""
-    number = status.rpartition(" ")[2]
-    return int(number) if number.isdecimal() else 0
+    return count_changed(await connection.execute(statement))

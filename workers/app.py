@@ -23,6 +23,7 @@ from schema.postgres.pools import build_pool
 from workers.apply import Policy
 from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
 from workers.consume import Consumer
+from workers.count import counting
 from workers.probe import serving_probes
 from workers.security import broker_security
 
@@ -51,7 +52,8 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     """
     registry = new_registry()
     metrics = WorkerMetrics(registry)
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=2)
+    # One connection each for a batch, a probe and a count: none waits for another.
+    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=3)
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
@@ -70,6 +72,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         await stack.enter_async_context(
             serving_probes(settings, registry=registry, consumer=consumer, subscriber=subscriber)
         )
+        await stack.enter_async_context(counting(pool, metrics))
         await producer.wait_connected()
         stack.push_async_callback(broker.stop)
         stack.callback(control.stop)

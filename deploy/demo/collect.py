@@ -16,13 +16,17 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import asyncpg
+
     from deploy.demo.deliver import Crash, Delivered
     from deploy.demo.plan import Plan
-    from deploy.demo.predict import Row
+    from deploy.demo.values import Row, Rows, Tables
     from schema.kafka.topics import Topic
 
 _SQL: Final = read_statements(__file__)
 PAGE: Final = 50
+JSON: Final = ("public_metadata", "permissions")
+"""Columns that hold JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,8 @@ class Evidence:
     crash: Crash
     records: Sequence[Kept]
     letters: Sequence[Kept]
-    users: Sequence[Row]
+    tables: Tables
+    """Every row, under the table and Clerk's id."""
     ledger: Sequence[tuple[str, str]]
     """svix-id and outcome, a pair for each row."""
     listed: Sequence[Mapping[str, Any]]
@@ -64,9 +69,6 @@ async def collect(
 ) -> Evidence:
     """Read everything there is."""
     database = observer.database
-    users = [dict(row) for row in await database.fetch(_SQL["read_users"])]
-    for row in users:
-        row["public_metadata"] = json.loads(row["public_metadata"])
     ledger = [
         (row["event_id"], row["outcome"]) for row in await database.fetch(_SQL["read_events"])
     ]
@@ -79,12 +81,35 @@ async def collect(
         crash=crash,
         records=await read_topics(servers, CONSUMED),
         letters=await read_topics(servers, DEAD_LETTERS),
-        users=users,
+        tables=await read_tables(database),
         ledger=ledger,
         listed=await _list_users(observer, user_id=plan.admin),
         me=me,
         deleted_status=deleted_status,
     )
+
+
+async def read_tables(database: asyncpg.Connection[asyncpg.Record]) -> Tables:
+    """Return every row of every table but the ledger; of `user_data`, one row for each user."""
+    tables = {
+        table: _rows(await database.fetch(_SQL[f"read_{table}"]))
+        for table in (
+            *("users", "organizations", "sessions"),
+            *("organization_memberships", "organization_invitations"),
+        )
+    }
+    user_data: dict[str, Row] = {}
+    for clerk_id, key, value in await database.fetch(_SQL["read_user_data"]):
+        user_data.setdefault(clerk_id, {})[key] = json.loads(value)
+    return tables | {"user_data": user_data}
+
+
+def _rows(records: Iterable[asyncpg.Record]) -> Rows:
+    rows: dict[str, Row] = {}
+    for record in records:
+        row = rows[record["clerk_id"]] = dict(record)
+        row |= {name: json.loads(row[name]) for name in JSON if name in row}
+    return rows
 
 
 async def read_topics(servers: str, topics: Iterable[Topic]) -> list[Kept]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from deploy.demo.plan import Fate
+from deploy.demo.webhook import Fate
 from deploy.post import Answer, Delivery, opened_session, paced, post
 from deploy.sign import new_signing_secret
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from deploy.demo.board import Board
-    from deploy.demo.plan import Plan, Webhook
+    from deploy.demo.plan import Plan
+    from deploy.demo.webhook import Webhook
     from deploy.system import System
 
 STREAM_S: Final = 5.0

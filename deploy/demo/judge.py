@@ -3,55 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from deploy.demo.plan import Fate
-from deploy.demo.predict import predict_users, winners
-from deploy.demo.present import present
+from deploy.demo.finding import Finding
+from deploy.demo.judge_rows import deleted_stay_deleted, one_result, the_api_tells_it
+from deploy.demo.predict import predict, winners
+from deploy.demo.webhook import Fate
 from schema.kafka.topics import UNREADABLE, USER_EVENTS, dead_letter_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from deploy.demo.collect import Evidence, Kept
-    from deploy.demo.plan import Plan, Webhook
-    from deploy.demo.predict import Row
+    from deploy.demo.plan import Plan
+    from deploy.demo.webhook import Webhook
 
-PERSONAL: Final = ("email", "first_name", "last_name", "username", "image_url", "external_id")
-IN_THE_LEDGER: Final = (Fate.USER, Fate.OTHER, Fate.DEAD)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One promise, held or broken."""
-
-    promise: str
-    expected: str
-    found: str
-    differences: Sequence[str]
-    """What is not as expected, a line each; none where the promise was held."""
-
-    @property
-    def held(self) -> bool:
-        """Whether it was held."""
-        return not self.differences
+IN_THE_LEDGER: Final = (Fate.PROJECTED, Fate.IGNORED, Fate.DEAD)
 
 
 def judge(plan: Plan, evidence: Evidence) -> list[Finding]:
     """Return a finding for every promise."""
-    rows = predict_users(plan.webhooks)
+    tables = predict(plan.webhooks)
     return [
         only_clerk_gets_in(evidence),
         a_2xx_means_safe(evidence),
-        one_result(rows, evidence),
-        deleted_stay_deleted(rows, evidence),
+        one_result(tables, evidence),
+        deleted_stay_deleted(tables["users"], evidence),
         a_crash_loses_nothing(plan, evidence),
-        every_event_is_accounted_for(plan, evidence),
+        every_event_is_accounted_for(plan, evidence, deciding=winners(tables)),
         one_bad_event_stops_nobody(plan, evidence),
         unreadable_ones_are_kept(plan, evidence),
         codes_go_no_further(plan, evidence),
-        the_api_tells_it(rows, evidence, reader=plan.reader),
+        the_api_tells_it(tables["users"], evidence, reader=plan.reader),
     ]
 
 
@@ -111,36 +94,6 @@ def _is(kept: Kept | None, webhook: Webhook) -> bool:
     )
 
 
-def one_result(rows: Mapping[str, Row], evidence: Evidence) -> Finding:
-    """Judge whether `users` is, to the last column, what the set of events says."""
-    found = {row["clerk_id"]: row for row in evidence.users}
-    return Finding(
-        promise="Any order, any number of times, one result",
-        expected=f"{len(rows)} users, equal in every column",
-        found=f"{sum(found.get(key) == row for key, row in rows.items())} of {len(found)} equal",
-        differences=_compare(rows, found),
-    )
-
-
-def deleted_stay_deleted(rows: Mapping[str, Row], evidence: Evidence) -> Finding:
-    """Judge whether who was deleted is a tombstone with nothing personal, whatever came later."""
-    deleted = {key for key, row in rows.items() if row["status"] == "deleted"}
-    tombstones = [row for row in evidence.users if row["status"] == "deleted"]
-    differences = [
-        f"{row['clerk_id']} still has {name}"
-        for row in tombstones
-        for name in (*PERSONAL, "public_metadata")
-        if row[name]
-    ]
-    risen = deleted ^ {row["clerk_id"] for row in tombstones}
-    return Finding(
-        promise="The deleted stay deleted",
-        expected=f"{len(deleted)} tombstones, nothing personal",
-        found=f"{len(tombstones)} tombstones, {len(differences) or 'nothing'} personal",
-        differences=[*differences, *(f"{key} is wrongly deleted or not" for key in sorted(risen))],
-    )
-
-
 def a_crash_loses_nothing(plan: Plan, evidence: Evidence) -> Finding:
     """Judge whether every event is in the ledger, though the worker was killed in mid-stream."""
     events = [each.event_id for each in plan.webhooks if each.fate in IN_THE_LEDGER]
@@ -155,10 +108,11 @@ def a_crash_loses_nothing(plan: Plan, evidence: Evidence) -> Finding:
     )
 
 
-def every_event_is_accounted_for(plan: Plan, evidence: Evidence) -> Finding:
+def every_event_is_accounted_for(
+    plan: Plan, evidence: Evidence, *, deciding: Collection[str]
+) -> Finding:
     """Judge whether the ledger has each event once, with what became of it."""
     planned = {each.event_id: each for each in plan.webhooks if each.fate in IN_THE_LEDGER}
-    deciding = winners(plan.webhooks)
     times = Counter(event_id for event_id, _ in evidence.ledger)
     outcomes = Counter(outcome for _, outcome in evidence.ledger)
     differences = [f"{event_id} stands there {n} times" for event_id, n in times.items() if n > 1]
@@ -180,7 +134,7 @@ def _outcomes(webhook: Webhook | None, *, decides: bool) -> tuple[str, ...]:
     """Return what may have become of it: what arrives late is stale, and late is up to chance."""
     if webhook is None:
         return ()
-    if webhook.fate is Fate.USER:
+    if webhook.fate is Fate.PROJECTED:
         return ("applied",) if decides else ("applied", "stale")
     return (webhook.fate.value,)
 
@@ -237,42 +191,3 @@ def codes_go_no_further(plan: Plan, evidence: Evidence) -> Finding:
             *(f"{event_id} is not in Kafka at all" for event_id in sorted(missing)),
         ],
     )
-
-
-def the_api_tells_it(rows: Mapping[str, Row], evidence: Evidence, *, reader: str) -> Finding:
-    """Judge whether the API lists the living, newest first, and hides the deleted."""
-    living = sorted(
-        (row for row in rows.values() if row["status"] != "deleted"),
-        key=lambda row: (row["created_at"], row["id"]),
-        reverse=True,
-    )
-    expected = {row["clerk_id"]: present(row) for row in living}
-    listed = {str(each.get("clerk_id")): each for each in evidence.listed}
-    differences = _compare(expected, listed)
-    if not differences and list(expected) != [each["clerk_id"] for each in evidence.listed]:
-        differences.append("the list is out of order or repeats somebody")
-    if evidence.me != expected[reader]:
-        differences.append(f"/v1/me of {reader} is not that user")
-    if evidence.deleted_status != 404:
-        differences.append(f"somebody deleted was answered {evidence.deleted_status}, not 404")
-    return Finding(
-        promise="The API tells what is so",
-        expected=f"{len(living)} living users, me, 404 for the deleted",
-        found=f"{len(evidence.listed)} users, {evidence.me.get('first_name', 'nobody')}, "
-        f"{evidence.deleted_status}",
-        differences=differences,
-    )
-
-
-def _compare(
-    expected: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]]
-) -> list[str]:
-    """Say which keys are missing or too many, and which columns of the others differ."""
-    differences = [f"{key} is missing" for key in expected.keys() - found.keys()]
-    differences += [f"{key} should not be there" for key in found.keys() - expected.keys()]
-    for key in expected.keys() & found.keys():
-        one, other = expected[key], found[key]
-        columns = [name for name in {**one, **other} if one.get(name, ...) != other.get(name, ...)]
-        if columns:
-            differences.append(f"{key} differs in {', '.join(columns)}")
-    return differences

@@ -25,6 +25,10 @@ class Snapshot:
     email: str | None
     """The primary address; None for a user with only a phone."""
     email_verified: bool
+    email_since: int
+    """When the primary address came."""
+    email_strategy: str = "email_code"
+    """How it was verified."""
     image_url: str
     external_id: str | None = None
     public_metadata: Mapping[str, object] = field(default_factory=dict)
@@ -38,6 +42,13 @@ class Snapshot:
     told_at: int
     """When Clerk sends it: milliseconds after the change."""
 
+    @property
+    def signup_source(self) -> str:
+        """How the user signed up, as far as this snapshot still tells."""
+        if not (self.email and self.email_verified and self.email_since <= self.created_at):
+            return "clerk"
+        return {"ticket": "invite", "admin": "admin"}.get(self.email_strategy, "clerk")
+
 
 def sign_up(random: Random, *, at_ms: int, admin: bool) -> Snapshot:
     """Return a new user."""
@@ -48,6 +59,8 @@ def sign_up(random: Random, *, at_ms: int, admin: bool) -> Snapshot:
         last_name=person.last_name,
         email=person.email if has_email else None,
         email_verified=has_email and random.random() < 0.9,
+        email_since=at_ms - random.choice((0, 8_700)),
+        email_strategy=random.choice(("email_code", "email_code", "ticket", "admin")),
         image_url=f"https://img.clerk.com/{person.id[5:]}",
         public_metadata={"role": "admin"} if admin else {},
         created_at=at_ms,
@@ -66,7 +79,12 @@ def change(random: Random, user: Snapshot, *, at_ms: int) -> Snapshot:
     changes: tuple[dict[str, Any], ...] = (
         {"last_sign_in_at": at_ms - 20, "last_active_at": at_ms - 20},
         {"last_name": f"{user.last_name}-Hart", "username": user.person.username},
-        {"email": f"new.{user.person.email}", "email_verified": True},
+        {
+            "email": f"new.{user.person.email}",
+            "email_verified": True,
+            "email_since": at_ms,
+            "email_strategy": "email_code",
+        },
         {
             "public_metadata": {**user.public_metadata, "plan": "pro", "seats": kind, "beta": True},
             "external_id": f"crm-{random.randrange(10**5)}",
@@ -118,7 +136,8 @@ def _set_email(data: dict[str, Any], user: Snapshot) -> None:
     """Make the user's address the primary one; others, where the sample has them, stay."""
     for address in data["email_addresses"]:
         if address["id"] == data["primary_email_address_id"]:
-            address["email_address"] = user.email
+            address |= {"email_address": user.email, "created_at": user.email_since}
+            address["verification"]["strategy"] = user.email_strategy
             if not user.email_verified:
                 address.update(verification=None, reserved=True)
     data["email_addresses"].reverse()  # the primary one need not be the first

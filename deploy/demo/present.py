@@ -6,11 +6,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from deploy.demo.predict import Row
+from deploy.demo.values import to_text
 
-HIDDEN: Final = ("version_timestamp", "version_event_id")
-"""Columns that only order events."""
+if TYPE_CHECKING:
+    from deploy.demo.values import Row
+
+HIDDEN: Final = (
+    *("version_timestamp", "version_event_id"),
+    *("signup_source", "last_event_at"),
+    *("deletion_event_id", "erase_at", "held_status", "restored_at"),
+)
+"""Columns that only order events, are told as user data, or belong to operators."""
 
 
 def present(row: Row) -> dict[str, Any]:
@@ -20,5 +26,5 @@ def present(row: Row) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return to_text(value)
     return str(value) if isinstance(value, UUID) else value

@@ -14,10 +14,11 @@ from deploy.announce import announce
 from deploy.demo.board import Board
 from deploy.demo.collect import collect
 from deploy.demo.deliver import crash, deliver
-from deploy.demo.judge import IN_THE_LEDGER, Finding, judge
+from deploy.demo.judge import IN_THE_LEDGER, judge
 from deploy.demo.observe import Observer, observing
-from deploy.demo.plan import Fate, Plan, make_plan
+from deploy.demo.plan import Plan, make_plan
 from deploy.demo.show import open_view, print_findings
+from deploy.demo.webhook import Fate
 from deploy.errors import OperatorError
 from deploy.signals import interruptible
 from deploy.stack.ports import free_port
@@ -27,6 +28,7 @@ from deploy.up import running_system
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from deploy.demo.finding import Finding
     from deploy.demo.show import View
 
 FEWEST_USERS: Final = 3

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.demo.board import Board
-    from deploy.demo.judge import Finding
+    from deploy.demo.finding import Finding
 
 NOTES: Final = 6
 """So many of the latest stay in sight."""

@@ -6,13 +6,13 @@ the first scrape already shows every series at 0. https://prometheus.io/docs/pra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from schema.postgres.rows import EventsOutcome
+from schema.postgres.rows import EventsOutcome, SessionsStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,9 @@ ANSWERS: Final = (
 OUTCOMES: Final[tuple[str, ...]] = get_args(EventsOutcome)
 """What can become of an event: the outcomes that the ledger knows."""
 
+SESSION_STATUSES: Final[tuple[str, ...]] = get_args(SessionsStatus)
+"""Every status that a session can have."""
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
 
@@ -47,7 +50,10 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-def _start_at_zero(metric: Counter, values: Iterable[str]) -> Counter:
+MetricT = TypeVar("MetricT", Counter, Gauge)
+
+
+def _start_at_zero(metric: MetricT, values: Iterable[str]) -> MetricT:
     for value in values:
         metric.labels(value)
     return metric
@@ -128,6 +134,21 @@ class WorkerMetrics:
         self.committed = Counter(
             "clerkwork_offset_commits_total",
             "Commits of consumer offsets that the broker confirmed.",
+            registry=registry,
+        )
+        # What is in the database every worker tells alike: max over them, not sum.
+        self.sessions = _start_at_zero(
+            Gauge(
+                "clerkwork_sessions",
+                "Sessions in the database by status, as counted each minute by every worker.",
+                ["status"],
+                registry=registry,
+            ),
+            SESSION_STATUSES,
+        )
+        self.users_held_back = Gauge(
+            "clerkwork_users_held_back",
+            "Deleted users who can still be restored, as counted each minute by every worker.",
             registry=registry,
         )
 

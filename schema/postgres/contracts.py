@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from schema.postgres.rows import UsersRole, UsersStatus
+from schema.postgres.rows import OrganizationsStatus, SessionsStatus, UsersRole, UsersStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,66 @@ class User(PublicProfile):
     version: int
 
 
+class Session(_Contract):
+    """A sign-in, to the user whose it is and to administrators."""
+
+    id: UUID
+    clerk_id: str
+    user_id: UUID
+    status: SessionsStatus
+    impersonated: bool
+    device: str | None
+    ip_address: str | None
+    last_active_at: datetime | None
+    expire_at: datetime | None
+    abandon_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Organization(_Contract):
+    """An organization, to its members and to administrators."""
+
+    id: UUID
+    clerk_id: str
+    name: str | None
+    slug: str | None
+    image_url: str | None
+    public_metadata: dict[str, JsonValue]
+    status: OrganizationsStatus
+    created_at: datetime | None
+    updated_at: datetime | None
+    deleted_at: datetime | None
+    version: int
+
+
+class Membership(_Contract):
+    """Who belongs, or belonged, to which organization as what."""
+
+    id: UUID
+    clerk_id: str
+    organization_id: UUID
+    user_id: UUID
+    role: str
+    permissions: list[str]
+    public_metadata: dict[str, JsonValue]
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+class Invitation(_Contract):
+    """Which invitation of an organization a user accepted."""
+
+    id: UUID
+    clerk_id: str
+    organization_id: UUID
+    user_id: UUID
+    role: str
+    created_at: datetime
+    accepted_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What becomes of the columns of a table: each is in a contract or internal."""
@@ -59,6 +119,11 @@ class Decision:
     internal: Mapping[str, str]
     """Column -> why nobody else may rely on it."""
 
+
+_TIES: Final[Mapping[str, str]] = {
+    "version_timestamp": "only decides which of two equal versions wins",
+    "version_event_id": "only decides which of two equal versions and times wins",
+}
 
 DECISIONS: Final[Mapping[str, Decision]] = {
     "events": Decision(
@@ -79,11 +144,46 @@ DECISIONS: Final[Mapping[str, Decision]] = {
             "the ledger answers operators, who read it in SQL; no service serves it",
         ),
     ),
+    "organization_invitations": Decision(
+        contracts=(Invitation,),
+        internal={"version": "accepted_at in ms; others read that", **_TIES},
+    ),
+    "organization_memberships": Decision(
+        contracts=(Membership,),
+        internal={"version": "updated_at in ms, but an end outlasts what is newer", **_TIES},
+    ),
+    "organizations": Decision(contracts=(Organization,), internal=_TIES),
+    "sessions": Decision(
+        contracts=(Session,),
+        internal={
+            "version": "updated_at in ms, but what is final outlasts what is newer",
+            **_TIES,
+            "activity_version": "only decides which activity is the first",
+            "activity_event_id": "only decides which of two activities of a version is the first",
+        },
+    ),
+    "user_data": Decision(
+        internal=dict.fromkeys(
+            ("user_id", "key", "value"),
+            "others get the values, by key and in the shapes of user_data.py, not the rows",
+        ),
+    ),
+    "user_names": Decision(
+        internal=dict.fromkeys(
+            ("user_id", "version", *_TIES, "first_name", "last_name"),
+            "only what name_history, in user_data, is made from",
+        ),
+    ),
     "users": Decision(
         contracts=(PublicProfile, User),
         internal={
-            "version_timestamp": "only decides which of two equal versions wins",
-            "version_event_id": "only decides which of two equal versions and times wins",
+            **_TIES,
+            "signup_source": "half an answer: signup_source in user_data also knows invitations",
+            "last_event_at": "others read it as last_clerk_sync in user_data",
+            "deletion_event_id": "which deletion counts; its time, deleted_at, is all others need",
+            "erase_at": "data that is held back is hidden, and that it is there at all as well",
+            "held_status": "part of the data that is held back",
+            "restored_at": "only decides which deletions are void",
         },
     ),
 }

@@ -71,11 +71,12 @@ def test_the_top_level_is_what_the_design_says() -> None:
 
 
 def test_modules_are_named_after_what_they_are() -> None:
-    """No junk drawers, and no module over 300 lines."""
+    """No junk drawers, and no module over 300 lines but what is generated and what is history."""
     modules = [m for package in MAY_IMPORT for m in _modules(package)]
+    long = {m for m in modules if len(m.read_text().splitlines()) > 300}
 
     assert {m.name for m in modules if m.stem in JUNK_DRAWERS} == set()
-    assert {m.name for m in modules if len(m.read_text().splitlines()) > 300} == set()
+    assert {m.name for m in long if m.parent.name != "versions"} <= {"rows.py"}
 
 
 def test_every_suppression_has_a_reason() -> None:

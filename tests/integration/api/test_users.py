@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
     from tests.integration.api.conftest import Client, Users
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DELETION: Final[dict[str, Any]] = {
+    "status": "deleted",
+    "deleted_at": datetime(2026, 2, 1, 0, 0, 0, 123_000, tzinfo=UTC),
+    "deletion_event_id": "msg_2",
+}
+"""A deletion."""
 
 
 async def test_me_is_the_caller_in_full(client: Client, users: Users) -> None:
@@ -92,7 +101,7 @@ async def test_pending_and_deleted_users_are_absent(
 ) -> None:
     """Except for administrators."""
     await users.add("user_1")
-    await users.add("user_2", status=status, created_at=None, email=None, version=7)
+    await users.add("user_2", status=status, created_at=None, email=None, deleted_at=EPOCH)
     await users.add("user_3", role="admin")
 
     hidden = await client.get("/v1/users/user_2", by="user_1")
@@ -100,7 +109,45 @@ async def test_pending_and_deleted_users_are_absent(
 
     assert (hidden.status, await code(hidden)) == (404, "USER_NOT_FOUND")
     body = await shown.json()
-    assert (body["status"], body["created_at"], body["version"]) == (status, None, 7)
+    assert (body["status"], body["created_at"], body["version"]) == (status, None, 0)
+
+
+async def test_whose_data_is_held_back_is_as_gone_as_the_erased(
+    client: Client, users: Users
+) -> None:
+    """To everybody and to administrators; the answer is the same once the data is erased."""
+    await users.add("user_1")
+    await users.add("user_2", role="admin")
+    await users.add(
+        "user_3",
+        **DELETION,
+        role="admin",
+        public_metadata='{"role": "admin"}',
+        held_status="active",
+        erase_at=datetime.now(UTC),
+    )
+    path = "/v1/users/user_3"
+
+    hidden = await client.get(path, by="user_1")
+    own = await client.get("/v1/me", by="user_3")
+    held = await client.get(path, by="user_2")
+    listed = await (await client.get("/v1/users", by="user_2")).json()
+    await users.connection.execute("DELETE FROM users WHERE clerk_id = 'user_3'")
+    await users.add(
+        "user_3",
+        **DELETION,
+        email=None,
+        first_name=None,
+        created_at=None,
+        version=1_769_904_000_123,
+    )
+    erased = await client.get(path, by="user_2", If_None_Match=held.headers["ETag"])
+
+    assert (hidden.status, await code(hidden)) == (404, "USER_NOT_FOUND")
+    assert (own.status, await code(own)) == (403, "USER_DELETED")
+    assert {user["clerk_id"] for user in listed["data"]} == {"user_1", "user_2"}
+    assert (held.status, erased.status) == (200, 304)
+    assert b"Ada" not in await held.read()
 
 
 @pytest.mark.parametrize("user_id", ["user_2", str(uuid4())])

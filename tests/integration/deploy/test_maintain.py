@@ -1,4 +1,4 @@
-"""The ledger's partitions, on a real PostgreSQL with workers at work."""
+"""Maintenance, of the ledger above all, on a real PostgreSQL with workers at work."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from deploy import database as operators
 from deploy import partitions
 from deploy.errors import OperatorError
-from deploy.maintain import MaintainSettings, Upkeep, maintain
+from deploy.maintain.run import MaintainSettings, maintain
 from schema.ops.settings import DatabaseSettings
 from schema.postgres.pools import build_pool
 from tests.factories import CREATED_MS, make_record, new_user_id, user_event
+from tests.rows import BEGINNING, insert_held_back, insert_session, insert_user
 from workers.apply import apply
 from workers.decode import Event, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from deploy.maintain.ledger import Ledger
 
     Database = asyncpg.Connection[asyncpg.Record]
 
@@ -57,10 +61,10 @@ def _settings(url: str, *, ahead: int = 3, retention: int | None = None) -> Main
 
 async def _maintain(
     url: str, *, now: datetime | None = None, ahead: int = 3, retention: int | None = None
-) -> Upkeep:
+) -> Ledger:
     done = await maintain(_settings(url, ahead=ahead, retention=retention), now=now)
     assert done
-    return done
+    return done.ledger
 
 
 async def _insert(
@@ -142,7 +146,7 @@ async def test_several_at_once_do_it_once(database: Database, database_url: str)
     """Those that come while one is at it leave the work to it."""
     await _fill_year(database)
     done = await asyncio.gather(*(maintain(_settings(database_url)) for _ in range(4)))
-    created = [month.name for each in done if each for month in each.months]
+    created = [month.name for each in done if each for month in each.ledger.months]
 
     assert created == MONTHS
     assert set(MONTHS) <= set(await _partitions(database))
@@ -158,7 +162,7 @@ async def test_a_dry_run_only_tells(database: Database, database_url: str) -> No
     told = await maintain(settings, dry_run=True)
 
     assert told
-    assert told.months
+    assert told.ledger.months
     assert (await _places(database), await _partitions(database)) == (places, names)
     assert await database.fetchval("SELECT count(*) FROM events") == 25
     assert told == await maintain(settings)
@@ -234,7 +238,7 @@ async def test_exactly_the_months_wholly_older_are_dropped(
         )
 
         assert told
-        assert [each.name for each in told.expired] == (expected or []), (now, retention)
+        assert [each.name for each in told.ledger.expired] == (expected or []), (now, retention)
 
 
 async def test_retention_drops_as_time_goes_by(database: Database, database_url: str) -> None:
@@ -313,7 +317,7 @@ async def test_what_changes_while_it_is_copied_is_copied_again(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock is waited for; what writers changed until then arrives as they left it."""
-    monkeypatch.setitem(partitions._SESSION, "lock_timeout", "200ms")
+    monkeypatch.setitem(operators._SESSION, "lock_timeout", "200ms")
     at = datetime(YEAR, 5, 5, tzinfo=UTC)
     names = ("changed", "same")
     await _insert(database, [(name, at) for name in names], received_at=at)
@@ -338,7 +342,7 @@ async def test_what_is_deleted_while_it_is_moved_stays_deleted(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing deletes events of such a month but people: the month is left for another time."""
-    monkeypatch.setitem(partitions._SESSION, "lock_timeout", "200ms")
+    monkeypatch.setitem(operators._SESSION, "lock_timeout", "200ms")
     await _fill_year(database)
     names = await _partitions(database)
     async with database.transaction():
@@ -358,8 +362,8 @@ async def test_a_writer_that_never_ends_is_not_waited_for(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It gives up after a few attempts; nothing has changed, and nobody waited for long."""
-    monkeypatch.setitem(partitions._SESSION, "lock_timeout", "100ms")
-    monkeypatch.setattr(partitions, "_ATTEMPTS", 2)
+    monkeypatch.setitem(operators._SESSION, "lock_timeout", "100ms")
+    monkeypatch.setattr(operators, "_ATTEMPTS", 2)
     await _fill_year(database)
     await _maintain(database_url)
     before = await _places(database)
@@ -377,7 +381,7 @@ async def test_what_somebody_detached_is_not_dropped(database: Database, databas
     """A partition that is no longer one is somebody's archive; later events stay beside it."""
     await _fill_year(database)
     await _maintain(database_url)
-    async with partitions.connected(database_url) as connection:
+    async with operators.connected(database_url) as connection:
         oldest, *_ = await partitions.list_partitions(connection)
         await database.execute(f"ALTER TABLE events DETACH PARTITION {oldest.name}")
         dropped = await partitions.drop_partition(connection, oldest)
@@ -432,19 +436,29 @@ async def _console(url: str, *options: str) -> tuple[int, str, str]:
 
 
 async def test_the_command_says_what_it_did(database: Database, database_url: str) -> None:
-    """In four lines; its log has the rest."""
+    """In seven lines; its log has the rest."""
     oldest = (await _partitions(database))[0]
     await database.execute(f"DROP TABLE {oldest}")
+    await insert_held_back(database, until=BEGINNING)
+    user = await insert_user(database)
+    for status in ("active", "pending", "ended"):
+        await insert_session(database, user, status=status, expire_at=BEGINNING)
     code, told, _ = await _console(database_url, "--dry-run")
     again, done, log = await _console(database_url)
 
     assert (code, again) == (0, 0)
     assert done.splitlines() == [
+        "Users erased: 1; deleted, and held back: 0",
+        "Sessions marked expired: 2; abandoned: 0",
+        "Sessions by status: 1 ended, 2 expired",
         f"Partitions created: {oldest}",
         "Events moved there from the default partition: 0",
         "Partitions dropped: none; as old in the default partition, deleted: 0",
         "Left in the default partition: 0",
     ]
+    assert "Users would be erased: 1;" in told
+    assert "Sessions would be marked expired: 2;" in told
+    assert "Sessions by status: 1 active, 1 ended, 1 pending" in told
     assert f"Partitions would be created: {oldest}" in told
     assert "ledger_partition_created" in log
 

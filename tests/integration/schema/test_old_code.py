@@ -61,7 +61,7 @@ async def test_old_code_runs_on_new_tables(database: Database, revision: str) ->
     ("change", "complaint"),
     [
         ("ALTER TABLE users RENAME COLUMN first_name TO given_name", "first_name"),
-        ("ALTER TABLE users DROP CONSTRAINT users_pkey", "ON CONFLICT"),
+        ("ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE", "ON CONFLICT"),
         ("ALTER TABLE users ADD COLUMN locale text NOT NULL DEFAULT 'en'", None),
         ("CREATE TABLE notes (id bigint)", None),
     ],

@@ -10,6 +10,7 @@ import pytest
 from deploy.stack.ports import free_port
 from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
 from tests.factories import new_event_id, new_user_id, user_event
+from tests.rows import BEGINNING, insert_held_back, insert_session
 from tests.waiting import until
 from workers.app import running_worker
 from workers.apply import apply
@@ -178,3 +179,20 @@ async def test_a_bug_stops_the_line_and_loses_nothing(
     _, metrics = await _get(f"{worker}/metrics")
 
     assert "clerkwork_worker_bugs_total 2.0" in metrics
+
+
+async def test_what_is_in_the_tables_is_counted(
+    settings: WorkerSettings, database: Database
+) -> None:
+    """From the start on, whether or not there are events."""
+    user = await insert_held_back(database, until=BEGINNING)
+    await insert_session(database, user, status="revoked")
+    address = f"http://127.0.0.1:{settings.worker_metrics_port}"
+    async with running_worker(settings):
+        _, metrics = await until(
+            lambda: _get(f"{address}/metrics"),
+            lambda answer: "clerkwork_users_held_back 1.0" in answer[1],
+        )
+
+    assert 'clerkwork_sessions{status="revoked"} 1.0' in metrics
+    assert 'clerkwork_sessions{status="active"} 0.0' in metrics

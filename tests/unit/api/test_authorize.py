@@ -34,6 +34,12 @@ USER = UsersRow(
     version=0,
     version_timestamp=0,
     version_event_id="",
+    signup_source=None,
+    last_event_at=None,
+    deletion_event_id=None,
+    erase_at=None,
+    held_status=None,
+    restored_at=None,
 )
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from api.present import FULL, PUBLIC, encode, present_page, present_user, tag, write_time
-from schema.postgres.contracts import PublicProfile, User
+from schema.postgres.contracts import DECISIONS, PublicProfile, User
 from schema.postgres.rows import Json, UsersRow
 
 ADA = UsersRow(
@@ -33,6 +34,49 @@ ADA = UsersRow(
     version=1_767_312_000_000,
     version_timestamp=1_767_312_000_001,
     version_event_id="msg_1",
+    signup_source="clerk",
+    last_event_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+    deletion_event_id=None,
+    erase_at=None,
+    held_status=None,
+    restored_at=datetime(2026, 1, 30, tzinfo=UTC),
+)
+HELD = replace(
+    ADA,
+    role="admin",
+    status="deleted",
+    deleted_at=datetime(2026, 2, 1, 0, 0, 0, 123_000, tzinfo=UTC),
+    deletion_event_id="msg_2",
+    erase_at=datetime(2026, 3, 3, tzinfo=UTC),
+    held_status="active",
+)
+ERASED = UsersRow(
+    id=ADA.id,
+    clerk_id=ADA.clerk_id,
+    email=None,
+    email_verified=False,
+    first_name=None,
+    last_name=None,
+    username=None,
+    image_url=None,
+    external_id=None,
+    role="user",
+    status="deleted",
+    public_metadata=Json("{}"),
+    last_sign_in_at=None,
+    last_active_at=None,
+    created_at=None,
+    updated_at=None,
+    deleted_at=HELD.deleted_at,
+    version=1_769_904_000_123,
+    version_timestamp=1_769_904_000_123,
+    version_event_id="msg_2",
+    signup_source=None,
+    last_event_at=None,
+    deletion_event_id="msg_2",
+    erase_at=None,
+    held_status=None,
+    restored_at=None,
 )
 
 
@@ -50,14 +94,42 @@ def test_others_see_a_public_profile() -> None:
 
 
 def test_a_user_sees_everything_of_themselves() -> None:
-    """Except what only decides between events; and `version` is a number."""
+    """Except what is internal; and `version` is a number."""
     shown = json.loads(encode(present_user(ADA, fully=True)))
 
-    assert set(UsersRow.__struct_fields__) - set(shown) == {"version_timestamp", "version_event_id"}
+    assert set(UsersRow.__struct_fields__) - set(shown) == set(DECISIONS["users"].internal)
     assert shown["email"] == "ada@example.com"
     assert shown["last_sign_in_at"] == "2026-01-31T12:00:00.000Z"
     assert shown["deleted_at"] is None
     assert shown["version"] == 1_767_312_000_000
+
+
+@pytest.mark.parametrize("fully", [True, False])
+def test_what_is_held_back_looks_erased(*, fully: bool) -> None:
+    """To the byte, so that nothing changes when the data goes; nobody learns that it is there."""
+    held = encode(present_user(HELD, fully=fully))
+
+    assert held == encode(present_user(ERASED, fully=fully))
+
+
+def test_of_the_deleted_is_told_that_they_were() -> None:
+    """And when; the rest is what a tombstone has, in a row of the table as well as here."""
+    shown = json.loads(encode(present_user(HELD, fully=True)))
+    told = {name: value for name, value in shown.items() if value is not None}
+
+    assert told == {
+        "id": str(ADA.id),
+        "clerk_id": "user_1",
+        "email_verified": False,
+        "role": "user",
+        "status": "deleted",
+        "public_metadata": {},
+        "deleted_at": "2026-02-01T00:00:00.123Z",
+        "version": 1_769_904_000_123,
+    }
+    assert {name: getattr(ERASED, name) for name in shown.keys() - told.keys()} == dict.fromkeys(
+        shown.keys() - told.keys()
+    )
 
 
 def test_metadata_keeps_every_digit() -> None:

@@ -50,6 +50,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "api",
         "migrate",
         "maintain",
+        "restore",
         "contracts",
         "test",
     ):
@@ -111,6 +112,7 @@ def test_a_group_of_foreseen_errors_is_foreseen() -> None:
     [
         (("migrate",), "DATABASE_URL"),
         (("maintain",), "DATABASE_URL"),
+        (("restore", "user_1"), "DATABASE_URL"),
         (("migrate", "--rehearse"), "DATABASE_URL"),
         (("topics", "diff"), "KAFKA_BOOTSTRAP_SERVERS"),
     ],

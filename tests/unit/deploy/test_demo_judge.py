@@ -10,9 +10,10 @@ import pytest
 from deploy.demo.collect import Evidence, Kept
 from deploy.demo.deliver import Crash, Delivered
 from deploy.demo.judge import judge
-from deploy.demo.plan import Fate, Plan, Webhook, make_plan
-from deploy.demo.predict import predict_users, winners
+from deploy.demo.plan import Plan, make_plan
+from deploy.demo.predict import predict, winners
 from deploy.demo.present import present
+from deploy.demo.webhook import Fate, Webhook
 from deploy.post import Answer
 from ingest.prepare import Delivery, prepare
 from schema.kafka.topics import UNREADABLE
@@ -20,8 +21,12 @@ from schema.kafka.topics import UNREADABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deploy.demo.values import Rows
+
 PLAN = make_plan(users=30, seed=7, now_ms=1_790_000_000_000)
-ROWS = predict_users(PLAN.webhooks)
+TABLES = predict(PLAN.webhooks)
+USERS = TABLES["users"]
+ONE_RESULT = "Any order, any number of times, one result"
 REFUSED = Answer(status=401, body={"error": {"code": "INVALID_SIGNATURE"}})
 
 
@@ -44,13 +49,13 @@ def _accept(kept: Kept) -> Answer:
 
 
 def _record_outcomes(plan: Plan) -> list[tuple[str, str]]:
-    deciding = winners(plan.webhooks)
+    deciding = winners(TABLES)
     users = {True: "applied", False: "stale"}
-    outcomes = {Fate.OTHER: "ignored", Fate.DEAD: "dead"}
+    outcomes = {Fate.IGNORED: "ignored", Fate.DEAD: "dead"}
     return [
         (each.event_id, outcomes.get(each.fate, users[each.event_id in deciding]))
         for each in plan.webhooks
-        if each.fate in (Fate.USER, Fate.OTHER, Fate.DEAD)
+        if each.fate in (Fate.PROJECTED, Fate.IGNORED, Fate.DEAD)
     ]
 
 
@@ -62,7 +67,7 @@ def _make_evidence() -> Evidence:
         if webhook.fate is not Fate.REFUSED
     }
     (poison,) = [each for each in PLAN.webhooks if each.fate is Fate.DEAD]
-    living = [row for row in ROWS.values() if row["status"] != "deleted"]
+    living = [row for row in USERS.values() if row["status"] not in ("pending", "deleted")]
     living.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
     return Evidence(
         delivered=[
@@ -75,10 +80,10 @@ def _make_evidence() -> Evidence:
             replace(_keep(poison, 0), topic="clerk.user-events.dlq"),
             *(each for each in stored.values() if each.topic == UNREADABLE.name),
         ],
-        users=list(ROWS.values()),
+        tables=TABLES,
         ledger=_record_outcomes(PLAN),
         listed=[present(row) for row in living],
-        me=present(ROWS[PLAN.reader]),
+        me=present(USERS[PLAN.reader]),
         deleted_status=404,
     )
 
@@ -115,31 +120,71 @@ def _bytes_changed(it: Evidence) -> Evidence:
     return replace(it, records=records)
 
 
+def _with(it: Evidence, table: str, rows: Rows) -> Evidence:
+    return replace(it, tables={**it.tables, table: rows})
+
+
+def _altered(it: Evidence, table: str, **changes: object) -> Evidence:
+    """Return the evidence with a changed row; of users, of somebody alive."""
+    rows = it.tables[table]
+    key = next(key for key, row in rows.items() if row.get("status") != "deleted")
+    return _with(it, table, {**rows, key: rows[key] | changes})
+
+
 def _row_changed(it: Evidence) -> Evidence:
-    return replace(it, users=[it.users[0] | {"last_name": "Nobody"}, *it.users[1:]])
+    return _altered(it, "users", last_name="Nobody")
+
+
+def _session_changed(it: Evidence) -> Evidence:
+    return _altered(it, "sessions", device="Lynx on VT100")
+
+
+def _organization_changed(it: Evidence) -> Evidence:
+    return _altered(it, "organizations", slug="elsewhere")
+
+
+def _membership_changed(it: Evidence) -> Evidence:
+    return _altered(it, "organization_memberships", permissions=["org:everything"])
+
+
+def _invitation_lost(it: Evidence) -> Evidence:
+    return _with(it, "organization_invitations", {})
+
+
+def _count_wrong(it: Evidence) -> Evidence:
+    return _altered(it, "user_data", session_count=99)
 
 
 def _row_lost(it: Evidence) -> Evidence:
-    return replace(it, users=[row for row in it.users if row["clerk_id"] != PLAN.reader])
+    users = {key: row for key, row in it.tables["users"].items() if key != PLAN.reader}
+    return _with(it, "users", users)
+
+
+def _deleted_with(it: Evidence, **changes: object) -> Evidence:
+    """Return the evidence with other tombstones."""
+    users = {
+        key: row | changes if row["status"] == "deleted" else row
+        for key, row in it.tables["users"].items()
+    }
+    return _with(it, "users", users)
 
 
 def _risen(it: Evidence) -> Evidence:
-    return replace(
-        it,
-        users=[
-            row | {"status": "active"} if row["status"] == "deleted" else row for row in it.users
-        ],
-    )
+    return _deleted_with(it, status="active")
 
 
 def _personal_tombstone(it: Evidence) -> Evidence:
-    return replace(
-        it,
-        users=[
-            row | {"email": "x@example.com"} if row["status"] == "deleted" else row
-            for row in it.users
-        ],
-    )
+    return _deleted_with(it, email="x@example.com")
+
+
+def _session_outlives_user(it: Evidence) -> Evidence:
+    (gone, *_) = [row for row in USERS.values() if row["status"] == "deleted"]
+    return _altered(it, "sessions", user_id=gone["id"])
+
+
+def _user_data_outlives_user(it: Evidence) -> Evidence:
+    (gone, *_) = [key for key, row in USERS.items() if row["status"] == "deleted"]
+    return _with(it, "user_data", {**it.tables["user_data"], gone: {"session_count": 1}})
 
 
 def _event_lost(it: Evidence) -> Evidence:
@@ -151,7 +196,7 @@ def _event_twice(it: Evidence) -> Evidence:
 
 
 def _outcome_wrong(it: Evidence) -> Evidence:
-    deciding = winners(PLAN.webhooks)
+    deciding = winners(TABLES)
     return replace(
         it, ledger=[(each, "stale" if each in deciding else how) for each, how in it.ledger]
     )
@@ -195,7 +240,7 @@ def _api_shows_deleted(it: Evidence) -> Evidence:
 
 
 def _api_takes_for_another(it: Evidence) -> Evidence:
-    return replace(it, me=present(ROWS[PLAN.admin]))
+    return replace(it, me=present(USERS[PLAN.admin]))
 
 
 @pytest.mark.parametrize(
@@ -205,16 +250,17 @@ def _api_takes_for_another(it: Evidence) -> Evidence:
         (_forgery_in_ledger, {"Only Clerk gets in", "“Where is my webhook?” has an answer"}),
         (_answer_missing, {"A 2xx means it is safe"}),
         (_bytes_changed, {"A 2xx means it is safe"}),
-        (_row_changed, {"Any order, any number of times, one result"}),
-        (_row_lost, {"Any order, any number of times, one result"}),
-        (
-            _risen,
-            {"Any order, any number of times, one result", "The deleted stay deleted"},
-        ),
-        (
-            _personal_tombstone,
-            {"Any order, any number of times, one result", "The deleted stay deleted"},
-        ),
+        (_row_changed, {ONE_RESULT}),
+        (_row_lost, {ONE_RESULT}),
+        (_session_changed, {ONE_RESULT}),
+        (_organization_changed, {ONE_RESULT}),
+        (_membership_changed, {ONE_RESULT}),
+        (_invitation_lost, {ONE_RESULT}),
+        (_count_wrong, {ONE_RESULT}),
+        (_risen, {ONE_RESULT, "The deleted stay deleted"}),
+        (_personal_tombstone, {ONE_RESULT, "The deleted stay deleted"}),
+        (_session_outlives_user, {ONE_RESULT, "The deleted stay deleted"}),
+        (_user_data_outlives_user, {ONE_RESULT, "The deleted stay deleted"}),
         (_event_lost, {"A crash loses nothing", "“Where is my webhook?” has an answer"}),
         (_event_twice, {"“Where is my webhook?” has an answer"}),
         (_outcome_wrong, {"“Where is my webhook?” has an answer"}),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
-from deploy.demo.plan import Fate, Plan, Webhook, make_plan
-from deploy.demo.predict import predict_users, winners
+from deploy.demo.plan import Plan, make_plan
+from deploy.demo.predict import predict
+from deploy.demo.webhook import Fate, Webhook
 from ingest.prepare import Delivery, prepare
 from ingest.redact import TYPES as REDACTED_TYPES
 
@@ -42,13 +42,19 @@ def test_the_default_is_about_a_thousand_webhooks() -> None:
 def test_every_plan_has_what_the_promises_need(users: int, seed: int) -> None:
     """A forgery, a poison, something unreadable, repetitions, somebody deleted, the two readers."""
     plan = make_plan(users=users, seed=seed, now_ms=NOW_MS)
-    rows = predict_users(plan.webhooks)
+    tables = predict(plan.webhooks)
+    rows = tables["users"]
+    statuses = Counter(row["status"] for row in rows.values())
 
-    assert len(rows) == users
+    # One user more is only nested in a session; strangers are only named, by organizations.
+    assert len(rows) - statuses["pending"] == users + 1
+    assert statuses["pending"]
+    assert all(tables.values())
+    assert {row["status"] for row in tables["organizations"].values()} >= {"active", "deleted"}
     for fate in (Fate.REFUSED, Fate.DEAD, Fate.QUARANTINED):
         assert len(_of(plan, fate)) == 1
     assert len(plan.deliveries) > len(plan.webhooks)
-    assert "deleted" in {row["status"] for row in rows.values()}
+    assert statuses["deleted"]
     assert (rows[plan.admin]["role"], rows[plan.admin]["status"]) == ("admin", "active")
     assert (rows[plan.reader]["role"], rows[plan.reader]["status"]) == ("user", "active")
 
@@ -63,7 +69,7 @@ def test_what_may_not_pass_is_sent_once(plan: Plan) -> None:
     times = Counter(webhook.event_id for webhook in plan.deliveries)
 
     for webhook in plan.webhooks:
-        if webhook.fate not in (Fate.USER, Fate.OTHER):
+        if webhook.fate not in (Fate.PROJECTED, Fate.IGNORED):
             assert times[webhook.event_id] == 1
 
 
@@ -71,7 +77,7 @@ def test_order_is_not_that_of_time(plan: Plan) -> None:
     """Some users are told updated before they are told created, some deleted before both."""
     first: dict[str | None, str] = {}
     for webhook in plan.deliveries:
-        if webhook.fate is Fate.USER:
+        if webhook.fate is Fate.PROJECTED and webhook.type.startswith("user."):
             first.setdefault(webhook.user_id, webhook.type)
 
     assert {"user.created", "user.updated", "user.deleted"} == set(first.values())
@@ -105,56 +111,30 @@ def test_the_forgery_would_matter(plan: Plan) -> None:
     (forged,) = _of(plan, Fate.REFUSED)
     data = json.loads(forged.body)["data"]
 
-    assert data["updated_at"] > predict_users(plan.webhooks)[plan.reader]["version"]
-
+    assert data["updated_at"] > predict(plan.webhooks)["users"][plan.reader]["version"]
     assert (data["id"], data["public_metadata"]["role"]) == (plan.reader, "admin")
 
 
-def _history(plan: Plan) -> list[Webhook]:
-    """Return everything told of a user who lived, changed and was deleted."""
-    deleted = {webhook.user_id for webhook in plan.webhooks if webhook.deletes}
-    for clerk_id in deleted:
-        told = [each for each in _of(plan, Fate.USER) if each.user_id == clerk_id]
-        if len(told) >= 4:
-            return told
-    raise AssertionError
+def test_a_session_nests_the_user_it_is_said_to(plan: Plan) -> None:
+    """The user inside is the snapshot that is predicted from, and the one who signed in."""
+    sessions = [webhook for webhook in plan.webhooks if webhook.type.startswith("session.")]
+
+    assert {webhook.type for webhook in sessions} >= {"session.created", "session.pending"}
+    for webhook in sessions:
+        data, snapshot = webhook.data, webhook.snapshot
+        assert snapshot
+        assert data["user_id"] == data["user"]["id"] == webhook.user_id == snapshot.person.id
+        assert data["user"]["updated_at"] == snapshot.updated_at
+        assert (webhook.told_at, data["user"]["last_name"]) == (
+            snapshot.told_at,
+            snapshot.last_name,
+        )
 
 
-def test_a_prediction_does_not_depend_on_the_order() -> None:
-    """It is a function of the set of events."""
-    plan = make_plan(users=40, seed=7, now_ms=NOW_MS)
+def test_every_kind_of_session_is_there() -> None:
+    """Ended in each way, by somebody else, from an unknown device; and one still waiting."""
+    rows = predict(make_plan(users=200, seed=1, now_ms=NOW_MS).webhooks)["sessions"].values()
 
-    assert predict_users(reversed(plan.webhooks)) == predict_users(plan.webhooks)
-    assert predict_users(plan.deliveries) == predict_users(plan.webhooks)
-
-
-def test_the_newest_snapshot_is_predicted() -> None:
-    """By its own time, not by when it comes; the two times of activity are the latest of all."""
-    told = [each for each in _history(make_plan(users=60, seed=3, now_ms=NOW_MS)) if each.snapshot]
-    (row,) = predict_users(told).values()
-    snapshots = [each.snapshot for each in told if each.snapshot]
-
-    assert row["version"] == max(each.updated_at for each in snapshots)
-    assert row["version_event_id"] in winners(told)
-    assert row["last_active_at"].timestamp() * 1000 == pytest.approx(
-        max(each.last_active_at or 0 for each in snapshots), abs=0.5
-    )
-
-
-def test_between_equal_versions_the_later_event_is_predicted() -> None:
-    """And between equal times the greater svix-id."""
-    told = next(each for each in _history(make_plan(users=60, seed=3, now_ms=NOW_MS)))
-    later = replace(told, event_id="a", told_at=told.told_at + 1)
-    greater = replace(later, event_id="b")
-
-    assert winners([told, greater, later]) == {"b"}
-
-
-def test_a_deletion_leaves_nothing_personal() -> None:
-    """Wherever it comes in the history."""
-    told = _history(make_plan(users=60, seed=3, now_ms=NOW_MS))
-    (row,) = predict_users([told[-1], *told[:-1]]).values()
-
-    assert told[-1].deletes
-    assert row["status"] == "deleted"
-    assert {row[name] for name in ("email", "first_name", "image_url", "created_at")} == {None}
+    assert {row["status"] for row in rows} == {"active", "ended", "pending", "removed", "revoked"}
+    assert {row["impersonated"] for row in rows} == {True, False}
+    assert {row["device"] for row in rows} >= {None, "iPhone", "Safari", "Chrome on Macintosh"}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from deploy.demo.board import Board
-from deploy.demo.judge import Finding
+from deploy.demo.finding import Finding
 from deploy.demo.show import LiveView, PlainView, open_view, print_findings
 
 HELD = Finding(promise="Only Clerk gets in", expected="401", found="401", differences=[])

@@ -281,6 +281,14 @@ ON CONFLICT (user_id, version) DO UPDATE SET
 WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
     > (stored.version_timestamp, stored.version_event_id COLLATE "C")
 
+-- name: workers_count_count_sessions
+-- How many sessions there are of each status that occurs; from the index on status alone.
+SELECT status, count(*) AS sessions FROM sessions GROUP BY status ORDER BY status
+
+-- name: workers_count_count_held_back
+-- How many deleted users can still be restored; from the index of those.
+SELECT count(*) FROM users WHERE erase_at IS NOT NULL
+
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is how long histories may be.
@@ -471,7 +479,13 @@ SELECT
     target.deleted_at,
     target.version,
     target.version_timestamp,
-    target.version_event_id
+    target.version_event_id,
+    target.signup_source,
+    target.last_event_at,
+    target.deletion_event_id,
+    target.erase_at,
+    target.held_status,
+    target.restored_at
 FROM (VALUES ($1::uuid, $2::uuid)) AS asked (caller_id, user_id)
 LEFT JOIN users AS caller ON caller.id = asked.caller_id
 LEFT JOIN users AS target ON target.id = asked.user_id;
@@ -506,7 +520,13 @@ LEFT JOIN LATERAL (
         deleted_at,
         version,
         version_timestamp,
-        version_event_id
+        version_event_id,
+        signup_source,
+        last_event_at,
+        deletion_event_id,
+        erase_at,
+        held_status,
+        restored_at
     FROM users
     WHERE status NOT IN ('pending', 'deleted')
         AND (created_at, id) < (

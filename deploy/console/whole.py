@@ -1,49 +1,16 @@
-"""The console: every command of clerkwork, and nothing but the commands.
-
-What a command needs is imported when it runs, so that `--help` answers at once.
-"""
+"""The whole of clerkwork: run it, prove it, talk to it."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Group, Parameter, validators
-from rich.console import Console
+from cyclopts import Parameter
 
-from deploy.errors import explain
+from deploy.console.groups import WHOLE, app
 from deploy.terminal import open_console
 
-app = App(
-    name="clerkwork",
-    help="Clerk users in your Postgres, like clockwork.",
-    version_flags=(),
-)
-WHOLE = Group.create_ordered("The whole")
-SINGLE = Group.create_ordered("One process, in the foreground")
-UPKEEP = Group.create_ordered("Upkeep")
-topics = App(name="topics", help="Compare the topics in Kafka with the declaration.", group=UPKEEP)
-app.command(topics)
-contracts = App(
-    name="contracts", help="Hold rows and contracts against the live database.", group=UPKEEP
-)
-app.command(contracts)
-
-AnyOption = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Data = Annotated[Path | None, Parameter(name="--data")]
-
-
-def main() -> None:
-    """Run the command that the arguments name; say what is wrong in words, with exit code 1."""
-    try:
-        app()
-    except Exception as error:
-        reason = explain(error)
-        if reason is None:
-            raise
-        Console(stderr=True, soft_wrap=True).print(reason, markup=False, highlight=False)
-        sys.exit(1)
 
 
 @app.command(group=WHOLE)
@@ -109,100 +76,6 @@ def demo(*, users: int = 200, seed: int | None = None, keep: bool = False) -> in
     from deploy.send import choose_seed
 
     return demo(users=users, seed=choose_seed(seed), keep=keep, console=open_console())
-
-
-@app.command(group=SINGLE)
-def ingest() -> None:
-    """Take webhooks and put them on Kafka."""
-    from ingest.__main__ import main
-
-    main()
-
-
-@app.command(group=SINGLE)
-def worker() -> None:
-    """Take events from Kafka and apply them to PostgreSQL."""
-    from workers.__main__ import main
-
-    main()
-
-
-@app.command(group=SINGLE)
-def api() -> None:
-    """Serve users."""
-    from api.__main__ import main
-
-    main()
-
-
-@app.command(group=UPKEEP)
-def migrate(
-    *,
-    rehearse: Annotated[bool, Parameter(negative=())] = False,
-    sample: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 10_000,
-) -> int:
-    """Bring the database in DATABASE_URL to the declared state, or try how that would go.
-
-    Parameters
-    ----------
-    rehearse
-        Change nothing: run what is pending on a copy, and tell duration, locks and rows. The copy
-        is a database on the same server: personal data stays there; it is dropped in the end.
-    sample
-        How many rows of each table a rehearsal copies at most.
-    """
-    from deploy.prepare import run_migrate
-
-    return run_migrate(open_console(), sample=sample if rehearse else None)
-
-
-@app.command(group=UPKEEP)
-def maintain(*, dry_run: bool = False) -> int:
-    """Keep the ledger in DATABASE_URL in order; made for cron, every day.
-
-    Makes partitions for the months to come, moves events there that lie in the default one, and
-    drops what CLERKWORK_LEDGER_RETENTION_MONTHS lets go.
-
-    Parameters
-    ----------
-    dry_run
-        Only say what would be done.
-    """
-    from deploy.maintain import run_maintain
-
-    return run_maintain(open_console(), dry_run=dry_run)
-
-
-@topics.command(name="apply")
-def apply_topics() -> int:
-    """Create what is missing and correct what differs, in KAFKA_BOOTSTRAP_SERVERS."""
-    from deploy.prepare import prepare_topics, tell_differences
-
-    return tell_differences(prepare_topics, open_console())
-
-
-@topics.command(name="diff")
-def diff_topics() -> int:
-    """Show what differs from the declared state; exit code 1 when something does."""
-    from deploy.prepare import compare_topics, tell_differences
-
-    return tell_differences(compare_topics, open_console())
-
-
-@contracts.command(name="generate")
-def generate_contracts() -> int:
-    """Write schema/postgres/rows.py from DATABASE_URL; unset, from the migrations alone."""
-    from deploy.contracts.generate import generate
-
-    return generate(open_console())
-
-
-@contracts.command(name="check")
-def check_contracts() -> int:
-    """Show where tables, database, rows and contracts differ; exit code 1 when they do."""
-    from deploy.contracts.check import check
-
-    return check(open_console())
 
 
 @app.command(group=WHOLE)
@@ -282,17 +155,3 @@ def token(
     open_console().print(
         mint_token(key, user_id=user, minutes=minutes, origin=origin), markup=False
     )
-
-
-@app.command(group=UPKEEP)
-def test(*pytest_arguments: AnyOption) -> int:
-    """Run ruff, mypy, basedpyright and pytest; with arguments, pytest alone with those.
-
-    Parameters
-    ----------
-    pytest_arguments
-        Handed to pytest as they are.
-    """
-    from deploy.check import check
-
-    return check(pytest_arguments, open_console())

@@ -1,0 +1,28 @@
+"""The console: every command of clerkwork, and nothing but the commands.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from deploy.console import processes, upkeep, whole  # noqa: F401 - they add their commands
+from deploy.console.groups import app
+from deploy.errors import explain
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command that the arguments name; say what is wrong in words, with exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        reason = explain(error)
+        if reason is None:
+            raise
+        Console(stderr=True, soft_wrap=True).print(reason, markup=False, highlight=False)
+        sys.exit(1)

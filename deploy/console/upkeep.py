@@ -1,0 +1,118 @@
+"""Upkeep: what is done to a clerkwork that runs, its databases and its topics."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter, validators
+
+from deploy.console.groups import UPKEEP, app
+from deploy.terminal import open_console
+
+topics = App(name="topics", help="Compare the topics in Kafka with the declaration.", group=UPKEEP)
+app.command(topics)
+contracts = App(
+    name="contracts", help="Hold rows and contracts against the live database.", group=UPKEEP
+)
+app.command(contracts)
+
+AnyOption = Annotated[str, Parameter(allow_leading_hyphen=True)]
+
+
+@app.command(group=UPKEEP)
+def migrate(
+    *,
+    rehearse: Annotated[bool, Parameter(negative=())] = False,
+    sample: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 10_000,
+) -> int:
+    """Bring the database in DATABASE_URL to the declared state, or try how that would go.
+
+    Parameters
+    ----------
+    rehearse
+        Change nothing: run what is pending on a copy, and tell duration, locks and rows. The copy
+        is a database on the same server: personal data stays there; it is dropped in the end.
+    sample
+        How many rows of each table a rehearsal copies at most.
+    """
+    from deploy.prepare import run_migrate
+
+    return run_migrate(open_console(), sample=sample if rehearse else None)
+
+
+@app.command(group=UPKEEP)
+def maintain(*, dry_run: bool = False) -> int:
+    """Keep DATABASE_URL in order; made for cron, every hour.
+
+    Erases deleted users whose data was held back long enough, marks sessions that have run out,
+    makes the ledger's partitions for the months to come, moves events there that lie in the
+    default one, and drops what CLERKWORK_LEDGER_RETENTION_MONTHS lets go.
+
+    Parameters
+    ----------
+    dry_run
+        Only say what would be done.
+    """
+    from deploy.maintain.run import run_maintain
+
+    return run_maintain(open_console(), dry_run=dry_run)
+
+
+@app.command(group=UPKEEP)
+def restore(user: str) -> int:
+    """Give a deleted user back whose data in DATABASE_URL is not yet erased.
+
+    Parameters
+    ----------
+    user
+        The clerk user id, or the id of the row.
+    """
+    from deploy.restore import run_restore
+
+    return run_restore(user, open_console())
+
+
+@topics.command(name="apply")
+def apply_topics() -> int:
+    """Create what is missing and correct what differs, in KAFKA_BOOTSTRAP_SERVERS."""
+    from deploy.prepare import prepare_topics, tell_differences
+
+    return tell_differences(prepare_topics, open_console())
+
+
+@topics.command(name="diff")
+def diff_topics() -> int:
+    """Show what differs from the declared state; exit code 1 when something does."""
+    from deploy.prepare import compare_topics, tell_differences
+
+    return tell_differences(compare_topics, open_console())
+
+
+@contracts.command(name="generate")
+def generate_contracts() -> int:
+    """Write schema/postgres/rows.py from DATABASE_URL; unset, from the migrations alone."""
+    from deploy.contracts.generate import generate
+
+    return generate(open_console())
+
+
+@contracts.command(name="check")
+def check_contracts() -> int:
+    """Show where tables, database, rows and contracts differ; exit code 1 when they do."""
+    from deploy.contracts.check import check
+
+    return check(open_console())
+
+
+@app.command(group=UPKEEP)
+def test(*pytest_arguments: AnyOption) -> int:
+    """Run ruff, mypy, basedpyright and pytest; with arguments, pytest alone with those.
+
+    Parameters
+    ----------
+    pytest_arguments
+        Handed to pytest as they are.
+    """
+    from deploy.check import check
+
+    return check(pytest_arguments, open_console())

@@ -1,0 +1,1 @@
+"""`clerkwork maintain`: what time alone does to users, sessions and the ledger."""
