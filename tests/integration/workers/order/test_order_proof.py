@@ -21,19 +21,23 @@ from tests.waiting import until
 from workers.apply import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import asyncpg
 
     from tests.integration.workers.order.facts import Told
 
     Pool = asyncpg.Pool[asyncpg.Record]
+    Tell = Callable[[str], None]
     Cases = Mapping[str, list[Told]]
 
 SEED: Final = int(os.environ.get("ORDER_SEED", "1"))
 CASES: Final = int(os.environ.get("ORDER_CASES", "5000"))
 SHORT_CASES: Final = max(1, CASES // 50)
 """How many histories are tried in every permutation."""
+
+ROUNDS: Final = max(1, CASES // 50)
+"""How many times workers meet on rows that are new to all of them."""
 
 SCHEDULES: Final = 3
 """How often each history is delivered, each time to people of its own."""
@@ -48,7 +52,7 @@ POLICIES: Final = (
 )
 
 
-async def test_every_schedule_ends_as_the_model(quick_pool: Pool) -> None:
+async def test_every_schedule_ends_as_the_model(quick_pool: Pool, tell: Tell) -> None:
     """Interleaved, shuffled, repeated, split, given to two workers: all is as the model has it."""
     for start in range(SEED, SEED + CASES, ABREAST):
         chance = seeded(start)
@@ -63,9 +67,12 @@ async def test_every_schedule_ends_as_the_model(quick_pool: Pool) -> None:
         await deliver(quick_pool, batches, policy=policy, workers=2)
         await _compare(quick_pool, cases, policy)
 
+    tell(f"{CASES} histories, {SCHEDULES} schedules of each")
 
-async def test_every_permutation_ends_as_the_model(quick_pool: Pool) -> None:
-    """Short histories, in each of their orders, event by event and at once."""
+
+async def test_every_permutation_ends_as_the_model(quick_pool: Pool, tell: Tell) -> None:
+    """Short histories, in each of their orders, event by event."""
+    tried = 0
     for start in range(SEED, SEED + SHORT_CASES, 20):
         seeds = range(start, min(start + 20, SEED + SHORT_CASES))
         policy = POLICIES[(start // 20) % len(POLICIES)]
@@ -79,22 +86,29 @@ async def test_every_permutation_ends_as_the_model(quick_pool: Pool) -> None:
         steps = [[as_event(told) for told in step if told] for step in alone]
         await deliver(quick_pool, steps, policy=policy)
         await _compare(quick_pool, cases, policy)
+        tried += len(cases)
+
+    tell(f"{tried} permutations of {SHORT_CASES} histories")
 
 
 async def test_workers_on_the_same_rows_never_deadlock(
-    quick_pool: Pool, database: asyncpg.Connection[asyncpg.Record]
+    quick_pool: Pool, database: asyncpg.Connection[asyncpg.Record], tell: Tell
 ) -> None:
-    """Many workers with the same events, each in an order of its own, all come to an end."""
-    for seed in range(SEED, SEED + max(1, CASES // 500)):
+    """Workers with the same events, each in an order of its own, all come to an end."""
+    for seed in range(SEED, SEED + ROUNDS):
         chance = seeded(seed)
-        cases = {f"{seed}x{n}": make_history(chance, f"{seed}x{n}", length=12) for n in range(10)}
+        workers = chance.choice([2, 2, 3, 4, 10])
+        cases = {
+            f"{seed}x{n}": make_history(chance, f"{seed}x{n}", length=3)
+            for n in range(chance.choice([5, 20, 40]))
+        }
         events = [as_event(told) for history in cases.values() for told in history]
-        batches = [
-            batch for _ in range(8) for batch in schedule(chance, events, largest=len(events))
-        ]
-        await deliver(quick_pool, batches, policy=POLICIES[0], workers=10)
+        at_once = [chance.sample(events, len(events)) for _ in range(workers)]
+        after = schedule(chance, events, largest=len(events))
+        await deliver(quick_pool, [*at_once, *after], policy=POLICIES[0], workers=workers)
         await _compare(quick_pool, cases, POLICIES[0])
 
+    tell(f"{ROUNDS} rounds of workers on the same rows")
     assert await _deadlocks(quick_pool, database) == 0
 
 
