@@ -52,6 +52,8 @@ POLICIES: Final = (
     Policy(history_limit=2),
 )
 
+pytestmark = pytest.mark.timeout(300 + CASES // 10)  # an operator may ask for more
+
 
 async def test_every_schedule_ends_as_the_model(quick_pool: Pool, tell: Tell) -> None:
     """Interleaved, shuffled, repeated, split, given to two workers: all is as the model has it."""
