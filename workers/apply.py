@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows and ledger together, or nothing.
 
-Thirteen statements at most, whatever the batch holds. Every row is a function of the set of events
+Fifteen statements at most, whatever the batch holds. Every row is a function of the set of events
 seen, so that applying a batch again changes nothing.
 """
 
@@ -127,8 +127,18 @@ async def _upsert(connection: Connection, table: str, rows: Mapping[Any, Row]) -
     return {row["id"] for row in found}
 
 
+async def _insert(connection: Connection, table: str, rows: Sequence[Row]) -> set[Any]:
+    """Write rows that are not there yet, and return their ids."""
+    if not rows:
+        return set()
+    found = await connection.fetch(_SQL[f"insert_{table}"], *columns(rows))
+    return {row["id"] for row in found}
+
+
 async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> set[Any]:
-    changed = await _upsert(connection, "users", users)
+    new = await _insert(connection, "users", [user for user in users.values() if user.creates])
+    known = {each.id: each for each in users.values() if each.id not in new}
+    changed = new | await _upsert(connection, "users", known)
     others = [
         (user.id, user.last_sign_in_at, user.last_active_at, user.signup_source, user.last_event_at)
         for user in users.values()
@@ -153,7 +163,9 @@ async def _delete_users(
 async def _write_organizations(
     connection: Connection, organizations: Mapping[Any, OrganizationRow]
 ) -> set[Any]:
-    changed = await _upsert(connection, "organizations", organizations)
+    new = await _insert(connection, "organizations", list(organizations.values()))
+    known = {each.id: each for each in organizations.values() if each.id not in new}
+    changed = new | await _upsert(connection, "organizations", known)
     ended = [each.id for each in organizations.values() if each.deleted_at]
     if ended:
         await empty_organizations(connection, ended)
