@@ -147,7 +147,7 @@ async def test_a_restoration_voids_the_deletions_before_it(pool: Pool) -> None:
 
 
 async def test_a_deleted_organization_has_no_members(pool: Pool) -> None:
-    """Neither those who were there nor those who come late; users stay, and that some were invited."""
+    """Neither early nor late ones; its users stay, and that they were invited."""
     await _apply(pool, *_life())
     await _apply(pool, make_body("organization.deleted"))
     late = await _apply(pool, make_body("organizationMembership.updated"))
