@@ -31,7 +31,12 @@ data AS (DELETE FROM user_data USING erased WHERE user_id = erased.id),
 names AS (DELETE FROM user_names USING erased WHERE user_id = erased.id),
 their_sessions AS (DELETE FROM sessions USING erased WHERE user_id = erased.id),
 memberships AS (DELETE FROM organization_memberships USING erased WHERE user_id = erased.id),
-invitations AS (DELETE FROM organization_invitations USING erased WHERE user_id = erased.id)
+invitations AS (DELETE FROM organization_invitations USING erased WHERE user_id = erased.id),
+letters AS (
+    UPDATE dead_letters SET clerk_user_id = NULL
+    FROM erased
+    WHERE dead_letters.clerk_user_id = erased.clerk_id
+)
 UPDATE events SET clerk_user_id = NULL
 FROM erased
 WHERE events.clerk_user_id = erased.clerk_id AND events.type <> 'user.deleted'

@@ -29,7 +29,7 @@ from tests.integration.workers.order.model import expected_tables
 from tests.integration.workers.order.tables import describe, differences, found_tables
 from tests.integration.workers.order.worlds import make_world
 from workers.apply import Policy, apply
-from workers.retry import NotNowError
+from workers.classify import NotNowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
