@@ -56,7 +56,7 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
     headers = read_headers(record.headers)
     known: dict[str, Any] = {
         "record": record,
-        "event_id": _identifier(headers.get("ce_id")) or _place(record),
+        "event_id": read_event_id(record),
         "clerk_user_id": _identifier(headers.get("ce_subject")),
         "attempts": _attempts(headers.get("x-attempt")),
     }
@@ -73,6 +73,11 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
         return Event(**known, reason=str(error))
     except Exception as error:  # noqa: BLE001  # a bug of ours must fail this event alone
         return Event(**known, reason=type(error).__name__, error_class="bug")
+
+
+def read_event_id(record: ConsumerRecord[Any, Any]) -> str:
+    """Return the svix-id, or for a record without one where it was first read. Never raises."""
+    return _identifier(read_headers(record.headers).get("ce_id")) or _place(record)
 
 
 def _place(record: ConsumerRecord[Any, Any]) -> str:

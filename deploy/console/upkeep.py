@@ -66,6 +66,22 @@ def maintain(*, dry_run: bool = False) -> int:
 
 
 @app.command(group=UPKEEP)
+def audit(*, hours: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 24) -> int:
+    """Look for webhooks that were accepted and consumed, and are not in the ledger.
+
+    Compares KAFKA_BOOTSTRAP_SERVERS with DATABASE_URL; exit code 1 when something is missing.
+
+    Parameters
+    ----------
+    hours
+        How far to look back.
+    """
+    from deploy.audit import run_audit
+
+    return run_audit(open_console(), hours=hours)
+
+
+@app.command(group=UPKEEP)
 def restore(user: str) -> int:
     """Give a deleted user back whose data in DATABASE_URL is not yet erased.
 
