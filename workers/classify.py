@@ -41,7 +41,12 @@ _CONFIGURATION: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
 )
-_OUTAGE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_UNREACHABLE: Final = (
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.OperatorInterventionError,  # class 57: shutting down, starting up
+    asyncpg.InterfaceError,
+    OSError,
+)
 
 
 class NotNowError(Exception):
@@ -49,6 +54,10 @@ class NotNowError(Exception):
 
     kind = "outage"
     """outage | conflict | configuration: how metrics call it."""
+
+
+class UnreachableError(NotNowError):
+    """PostgreSQL does not answer at all: when it does again, the wait can end."""
 
 
 class ConflictError(NotNowError):
@@ -79,5 +88,9 @@ def not_now_unless_bad() -> Iterator[None]:
         raise ConflictError(type(error).__name__) from error
     except _CONFIGURATION as error:
         raise ConfigurationError(type(error).__name__) from error
-    except _OUTAGE as error:
+    except (TimeoutError, asyncpg.QueryCanceledError) as error:  # somebody is there, but slow
+        raise NotNowError(type(error).__name__) from error
+    except _UNREACHABLE as error:
+        raise UnreachableError(type(error).__name__) from error
+    except asyncpg.PostgresError as error:
         raise NotNowError(type(error).__name__) from error

@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.headers import Failure
 from workers.advance import Gap, advance_offsets
 from workers.apply import DEFAULT, Policy, apply
-from workers.classify import ConflictError, NotNowError
+from workers.classify import ConflictError, NotNowError, UnreachableError
 from workers.decode import decode
 from workers.halt import Breaker, LineStoppedError, write_stops
 from workers.park import due_after, park, postpone
@@ -22,7 +23,6 @@ from workers.park import due_after, park, postpone
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import asyncpg
     from aiokafka import ConsumerRecord
 
     from schema.kafka.producer import Producer
@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 CONFLICTS: Final = 5
 """So often a batch that met another transaction is tried again at once."""
+LOOK_EVERY_S: Final = 0.25
+"""So often a wait for a PostgreSQL that is away looks whether it is back."""
 _CODES: Final = {
     "poison.decode": "UNREADABLE_EVENT",
     "poison.data": "REFUSED_VALUE",
@@ -59,6 +61,8 @@ class Consumer:
     """Whether batches are what a partition holds, one after the other: then none may be skipped."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a batch waits in place; readiness is off then."""
+    unreachable: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while it waits for a PostgreSQL that does not answer at all."""
 
     async def consume(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         """Deal with one batch. The offsets are committed when this returns.
@@ -72,8 +76,8 @@ class Consumer:
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(NotNowError),
             wait=_wait,
-            sleep=self.control.sleep,
             before_sleep=self._note_wait,
+            sleep=self._sleep,
         )
         try:
             applied: list[Applied] = await attempts(self._attempt, events)
@@ -155,12 +159,24 @@ class Consumer:
             last[place] = event.record.offset
         self.metrics.order_checked.inc(len(events))
 
+    async def _sleep(self, seconds: float) -> None:
+        """Wait so long, or until PostgreSQL answers again. Raises InterruptedWaitError."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            await self.control.sleep(min(left_s, LOOK_EVERY_S))
+            if self.unreachable.is_set() and await answers(self.pool):
+                return
+
     def _note_wait(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         kind = error.kind if isinstance(error, NotNowError) else "outage"
         self.metrics.waits.labels(kind).inc()
         self.metrics.waiting.set(1)
         self.waiting.set()
+        if isinstance(error, UnreachableError):
+            self.unreachable.set()
+        else:
+            self.unreachable.clear()
         log.warning("waiting_in_place", kind=kind, error=str(error), attempt=state.attempt_number)
 
     def _count(self, applied: Sequence[Applied]) -> None:
@@ -171,6 +187,16 @@ class Consumer:
                 max(now_s - each.event.record.timestamp / 1000, 0)
             )
         log.info("batch_applied", events=len(applied))
+
+
+async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+    """Say whether PostgreSQL answers; takes a second at most."""
+    try:
+        async with asyncio.timeout(1.0):
+            await pool.fetchval("SELECT 1")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return False
+    return True
 
 
 def _wait(state: RetryCallState) -> float:

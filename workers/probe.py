@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-import asyncpg
 from aiohttp import web
 
 from schema.ops.probes import CheckFailedError, add_probes
+from workers.consume import answers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -42,7 +42,8 @@ async def serving_probes(
     async def check_database() -> None:
         if consumer.waiting.is_set():
             raise CheckFailedError("a batch waits in place")
-        await _check_pool(consumer.pool)
+        if not await answers(consumer.pool):
+            raise CheckFailedError("PostgreSQL does not answer")
 
     app = web.Application()
     add_probes(
@@ -60,10 +61,3 @@ async def serving_probes(
         yield
     finally:
         await runner.cleanup()
-
-
-async def _check_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    try:
-        await pool.fetchval("SELECT 1", timeout=1.0)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise CheckFailedError(f"PostgreSQL does not answer: {type(error).__name__}") from error

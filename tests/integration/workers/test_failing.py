@@ -10,7 +10,7 @@ import pytest
 from deploy.line import Place, list_stops, release
 from deploy.stack.ports import free_port
 from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
-from tests.factories import make_record, new_event_id, new_user_id, user_event
+from tests.factories import make_body, make_record, new_event_id, new_user_id, user_event
 from tests.waiting import until
 from workers.advance import advance_offsets
 from workers.app import running_worker
@@ -177,6 +177,47 @@ async def test_a_flood_of_rejects_stops_the_line(
     assert audit is not None
     assert (audit["action"], audit["done"]) == ("release", 1)
     assert "@" in audit["operator"]
+
+
+@pytest.mark.parametrize(
+    ("take", "give"),
+    [
+        ("REVOKE INSERT ON users FROM clerkwork_worker", "GRANT INSERT ON users TO {}"),
+        ("ALTER ROLE clerkwork_worker NOLOGIN", "ALTER ROLE {} LOGIN"),
+        ("ALTER ROLE clerkwork_worker PASSWORD 'new'", "ALTER ROLE {} PASSWORD 'old'"),
+        ("ALTER TABLE sessions RENAME TO away", "ALTER TABLE away RENAME TO sessions"),
+    ],
+    ids=["right", "login", "password", "table"],
+)
+async def test_what_an_operator_must_set_right_is_waited_for(
+    settings: WorkerSettings,
+    producer: AIOKafkaProducer,
+    database: Database,
+    read_topic: ReadTopic,
+    monkeypatch: pytest.MonkeyPatch,
+    take: str,
+    give: str,
+) -> None:
+    """A right that is revoked, a role shut out, a table that is gone: no dead letter."""
+    role = f"worker_{new_user_id()[-12:]}"
+    await database.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'old'; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+    )
+    address = settings.database_url.get_secret_value().partition("@")[2]
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://{role}:old@{address}")
+    user_id = new_user_id()
+    await database.execute(take.replace("clerkwork_worker", role))
+    async with running_worker(WorkerSettings()):
+        body = make_body("session.created", user_id=user_id, user=None)
+        event_id = await _publish(producer, user_id, body)
+        await until(lambda: _metrics(settings), lambda text: "worker_waiting 1.0" in text)
+        waiting = await _metrics(settings)
+        await database.execute(give.format(role))
+        await until(lambda: _outcome(database, event_id), lambda outcome: outcome == "applied")
+
+    assert 'clerkwork_worker_waits_total{kind="configuration"} 0.0' not in waiting
+    assert await _letters(read_topic, f"{TOPIC}.dlq", user_id) == []
+    await database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 async def test_what_is_applied_is_known_by_offset(

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from asyncpg.exceptions._base import DataError as DriverDataError
 
-from workers.classify import NotNowError, not_now_unless_bad
+from workers.classify import (
+    ConfigurationError,
+    ConflictError,
+    NotNowError,
+    UnreachableError,
+    not_now_unless_bad,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,36 @@ def test_what_waiting_can_cure(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConnectionRefusedError(), UnreachableError),
+        (asyncpg.ConnectionDoesNotExistError(), UnreachableError),
+        (asyncpg.CannotConnectNowError(), UnreachableError),
+        (asyncpg.AdminShutdownError(), UnreachableError),
+        (TimeoutError(), NotNowError),
+        (asyncpg.QueryCanceledError(), NotNowError),
+        (asyncpg.DiskFullError(), NotNowError),
+        (asyncpg.ReadOnlySQLTransactionError(), NotNowError),
+        (asyncpg.DeadlockDetectedError(), ConflictError),
+        (asyncpg.SerializationError(), ConflictError),
+        (asyncpg.LockNotAvailableError(), ConflictError),
+        (asyncpg.UndefinedTableError(), ConfigurationError),
+        (asyncpg.UndefinedColumnError(), ConfigurationError),
+        (asyncpg.InsufficientPrivilegeError(), ConfigurationError),
+        (asyncpg.InvalidPasswordError(), ConfigurationError),
+        (asyncpg.InvalidCatalogNameError(), ConfigurationError),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
+def test_what_is_in_the_way(error: Exception, kind: type[NotNowError]) -> None:
+    """Each kind of waiting has its type."""
+    with pytest.raises(NotNowError) as raised, not_now_unless_bad():
+        raise error
+
+    assert type(raised.value) is kind
+
+
+@pytest.mark.parametrize(
     "error",
     [
         asyncpg.NotNullViolationError(),
@@ -48,6 +85,7 @@ def test_what_waiting_can_cure(error: Exception) -> None:
         asyncpg.CharacterNotInRepertoireError(),
         asyncpg.NumericValueOutOfRangeError(),
         asyncpg.DataError(),
+        DriverDataError(""),
         asyncpg.ProgramLimitExceededError(),
         KeyError("a bug"),
     ],
