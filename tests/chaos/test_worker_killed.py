@@ -99,12 +99,12 @@ async def test_killed_in_mid_transaction(
 
 
 async def _waiting_for_ledger(database: Database) -> bool:
-    """Tell whether a worker has written its rows and waits for the ledger."""
+    """Tell whether a worker has written rows and waits for the one table that is locked."""
     return await database.fetchval("""
         SELECT EXISTS (
             SELECT FROM pg_stat_activity
             WHERE datname = current_database() AND application_name = 'clerkwork-worker'
-                AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO events%'
+                AND wait_event_type = 'Lock' AND wait_event = 'relation'
         )
     """)
 

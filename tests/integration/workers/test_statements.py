@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from schema.postgres.statements import read_statements
-from tests.factories import make_body, make_record, new_event_id, user_event
+from tests.factories import make_body, make_record, user_event
 from workers import apply as apply_module
 from workers import derive, erase, record
 from workers.apply import Policy, apply
@@ -48,7 +48,7 @@ def _mixture(times: int) -> list[Event]:
         for kind in TYPES:
             # All recorded ids begin alike.
             body = IDS.sub(rb"\1_%d_37" % number, make_body(kind))
-            events.append(decode(make_record(body, event_id=new_event_id())))
+            events.append(decode(make_record(body, event_id=f"msg_{kind}_{number}")))
     return events
 
 
