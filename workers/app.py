@@ -17,18 +17,26 @@ from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
-from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
+from schema.kafka.topics import (
+    DEAD_LETTER_TOPICS,
+    DESK_GROUP,
+    GROUP,
+    ORG_EVENTS,
+    USER_EVENTS,
+    Topic,
+)
 from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
 from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
 from workers.consume import Consumer
 from workers.count import counting
+from workers.index import Indexer
 from workers.probe import serving_probes
 from workers.security import broker_security
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from aiokafka import ConsumerRecord
     from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -52,8 +60,8 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     """
     registry = new_registry()
     metrics = WorkerMetrics(registry)
-    # One connection each for a batch, a probe and a count: none waits for another.
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=3)
+    # One connection each for a batch, letters, a probe and a count: none waits for another.
+    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=4)
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
@@ -64,8 +72,15 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     consumer = Consumer(
         pool=pool, producer=producer, control=control, metrics=metrics, policy=policy
     )
-    broker, subscriber = _build_broker(settings, consumer=consumer)
+    broker, subscriber = _build_broker(
+        settings, consumer=consumer, topics=(USER_EVENTS, ORG_EVENTS), group=GROUP
+    )
     control.find_consumer = lambda: subscriber.consumer
+    indexer = Indexer(pool=pool, control=Control(), metrics=metrics)
+    desk, letters = _build_broker(
+        settings, consumer=indexer, topics=DEAD_LETTER_TOPICS, group=DESK_GROUP
+    )
+    indexer.control.find_consumer = lambda: letters.consumer
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(pool)
         await stack.enter_async_context(producer.running())
@@ -77,12 +92,19 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         stack.push_async_callback(broker.stop)
         stack.callback(control.stop)
         await _start(broker)
+        stack.push_async_callback(desk.stop)
+        stack.callback(indexer.control.stop)
+        await _start(desk)
         log.info("worker_started", topics=[USER_EVENTS.name, ORG_EVENTS.name], group=GROUP)
         yield
 
 
 def _build_broker(
-    settings: WorkerSettings, *, consumer: Consumer
+    settings: WorkerSettings,
+    *,
+    consumer: Consumer | Indexer,
+    topics: Sequence[Topic],
+    group: str,
 ) -> tuple[KafkaBroker, BatchSubscriber]:
     def commit_offsets(message: Any, /, *, context: Any) -> CommitOffsets:
         return CommitOffsets(
@@ -102,12 +124,11 @@ def _build_broker(
         apply_types=False,
     )
     subscriber = broker.subscriber(
-        USER_EVENTS.name,
-        ORG_EVENTS.name,
+        *(topic.name for topic in topics),
         batch=True,
         max_records=settings.worker_batch_size,
         batch_timeout_ms=50,
-        group_id=GROUP,
+        group_id=group,
         group_instance_id=settings.worker_instance_id,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,

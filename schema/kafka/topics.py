@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 GROUP: Final = "clerkwork.projector"
 """The consumer group of the workers that apply events to PostgreSQL."""
 
+DESK_GROUP: Final = "clerkwork.desk"
+"""The consumer group of the workers that keep the index of dead letters."""
+
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
@@ -112,11 +115,13 @@ def dead_letter_topic(source: Topic) -> Topic:
     )
 
 
+DEAD_LETTER_TOPICS: Final = (*(dead_letter_topic(source) for source in SOURCES), UNREADABLE)
+"""The topics whose records are dead letters."""
+
 TOPICS: Final = (
     *SOURCES,
     *(retry_topic(source, delay) for source in SOURCES for delay in RETRY_DELAYS),
-    *(dead_letter_topic(source) for source in SOURCES),
-    UNREADABLE,
+    *DEAD_LETTER_TOPICS,
     USER_CHANGES,
     POST_CHANGES,
 )
