@@ -13,6 +13,9 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+STATES: Final[tuple[str, ...]] = ("open", "replaying", "replayed", "parked", "purged")
+"""What a letter can be; held against the tables by a test."""
+
 _SQL: Final = read_statements(__file__)
 _AGO: Final = re.compile(r"(\d{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
