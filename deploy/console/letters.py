@@ -177,6 +177,29 @@ def replay(
 
 
 @dlq.command
+def edit(
+    letter: str,
+    *,
+    assignments: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    yes: Flag = False,
+) -> int:
+    """Change the payload of a letter in $EDITOR, look at the difference, and send the copy.
+
+    Parameters
+    ----------
+    letter
+        Its svix-id, or TOPIC/PARTITION/OFFSET.
+    assignments
+        What to change, PATH=JSON, without an editor; may be given several times.
+    yes
+        Do not ask.
+    """
+    from deploy.letters.edit import run_edit
+
+    return run_edit(letter, assignments=assignments, yes=yes, console=open_console())
+
+
+@dlq.command
 def purge(
     *,
     filters: Filters = ALL,
@@ -218,6 +241,24 @@ def audit(*, limit: Positive = 50, json: Flag = False) -> int:
     from deploy.letters.run import run_audit
 
     return run_audit(limit=limit, as_json=json, console=open_console())
+
+
+@app.command(group=LETTERS)
+def trace(event: str, *, json: Flag = False) -> int:
+    """Tell what became of one webhook: received, applied or dead, replayed, and where it is.
+
+    The exit code is 1 where nothing is known of it.
+
+    Parameters
+    ----------
+    event
+        The svix-id.
+    json
+        A line of JSON.
+    """
+    from deploy.trace import run_trace
+
+    return run_trace(event, as_json=json, console=open_console())
 
 
 def _read_states(state: str) -> tuple[str, ...]:
