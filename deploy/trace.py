@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
 
 _SQL: Final = read_statements(__file__)
+_UNKNOWN: Final = (
+    "The ledger does not know it: it was never received, or no worker has come to it yet"
+    " (see how far behind the consumer group is)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +81,7 @@ def tell_trace(found: Trace) -> list[str]:
     if not found.ledger:
         lines += [
             "",
-            (
-                "The ledger does not know it: it was never received, or no worker has come to it yet"
-                " (see how far behind the consumer group is)."
-            ),
+            _UNKNOWN,
         ]
     for row in found.letters:
         lines += ["", *_tell_letter(row)]
@@ -100,12 +101,11 @@ def _tell_ledger(row: Mapping[str, Any]) -> list[str]:
 def _tell_letter(row: Mapping[str, Any]) -> list[str]:
     source = "source_topic", "source_partition", "source_offset"
     origin = "/".join("?" if row[name] is None else str(row[name]) for name in source)
+    tries = f"{row['attempts']} attempts, {row['replays']} replays"
+    first = row["first_failed_at"] or "at an unknown time"
     edited = ", edited" if row["edited"] else ""
     return [
-        (
-            f"died       {row['dead_at']}  after {row['attempts']} attempts, {row['replays']} replays"
-            f"{edited}; first failed {row['first_failed_at'] or 'at an unknown time'}"
-        ),
+        f"died       {row['dead_at']}  after {tries}{edited}; first failed {first}",
         f"because    {row['error_class']} {row['error_code'] or ''} {row['reason'] or ''}",
         f"in Kafka   {_place(row)}  from {origin}",
         f"{row['state']:<10} {row['operation_id'] or ''}",

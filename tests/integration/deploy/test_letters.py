@@ -10,10 +10,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 from rich.console import Console
 
+from deploy.environment import ROOT
 from deploy.errors import OperatorError
-from deploy.letters.run import Wishes, run_audit, run_replay, run_resume
+from deploy.letters.desk import reading
+from deploy.letters.edit import run_edit, write_edited
+from deploy.letters.fetch import fetch_letters
+from deploy.letters.run import Wishes, run_audit, run_purge, run_replay, run_resume
 from deploy.letters.select import Place, Selection
 from deploy.stack.ports import free_port
 from deploy.topics import connected_admin
@@ -339,8 +345,7 @@ async def test_what_ingest_could_not_read_is_edited_into_its_topic(
     await until(
         lambda: _run(run_replay, selection, Wishes(dry_run=True)), lambda said: "1 stay" in said
     )
-    monkeyed = user_event(user, at=0).decode()
-    editing = write_edited(await _record(database, event_id), monkeyed.encode())
+    editing = write_edited(await _record(database, event_id), user_event(user, at=0))
 
     assert (editing.topic, editing.key) == (TOPIC, user.encode())
     assert read_headers(editing.headers)["x-edited"] == "true"
