@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from deploy.database import connected, refusing_in_words
-from deploy.letters.tell import one_line
+from deploy.letters.tell import one_line, write_line
 from schema.ops.settings import DatabaseSettings, read_settings
 from schema.postgres.statements import read_statements
 
@@ -66,10 +66,10 @@ def run_trace(event_id: str, *, as_json: bool, console: Console) -> int:
     with refusing_in_words():
         found = asyncio.run(run())
     if as_json:
-        console.out(msgspec.json.encode(found).decode())
+        write_line(console, msgspec.json.encode(found).decode())
     else:
         for line in tell_trace(found):
-            console.out(one_line(line))
+            write_line(console, one_line(line))
     return 0 if found.ledger or found.letters else 1
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from deploy.letters.select import Selection, over_matching
-from deploy.letters.tell import bar, one_line
+from deploy.letters.tell import bar, one_line, write_line
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def count_letters(connection: Connection, selection: Selection) -> Statist
 def tell_statistics(found: Statistics, *, as_json: bool, console: Console) -> None:
     """Print statistics, with bars, or as one line of JSON."""
     if as_json:
-        console.out(msgspec.json.encode(asdict(found)).decode())
+        write_line(console, msgspec.json.encode(asdict(found)).decode())
         return
     console.print(f"{found.total} letters")
     titles = {
@@ -92,7 +92,7 @@ def tell_statistics(found: Statistics, *, as_json: bool, console: Console) -> No
             console.print(f"\n{title}")
             most = max(counts.values())
             for name, number in counts.items():
-                console.out(f"{number:>8}  {bar(number, most):<30}  {one_line(name)}")
+                write_line(console, f"{number:>8}  {bar(number, most):<30}  {one_line(name)}")
 
 
 def _moment(moment: datetime) -> str:

@@ -28,7 +28,7 @@ from deploy.letters.operate import (
     write_selection,
 )
 from deploy.letters.show import Found, find_letter
-from deploy.letters.tell import one_line
+from deploy.letters.tell import one_line, write_line
 from ingest.prepare import Delivery, prepare
 from schema.kafka.letters import read_letter, write_replay_headers
 from schema.kafka.producer import BrokerUnavailableError, Record
@@ -64,7 +64,7 @@ def run_edit(name: str, *, assignments: Sequence[str], yes: bool, console: Conso
         console.print("Nothing is changed.")
         return 0
     for line in difference:
-        console.out(one_line(line))
+        write_line(console, one_line(line))
     record = write_edited(letter, new)
     if not agree(f"Send this to {record.topic}?", yes=yes):
         return 0

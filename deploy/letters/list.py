@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.letters.select import Selection, over_matching
-from deploy.letters.tell import one_line
+from deploy.letters.tell import one_line, write_line
 from deploy.terminal import is_live
 from schema.postgres.statements import read_statements
 
@@ -42,10 +42,10 @@ def tell_letters(rows: Rows, *, limit: int, as_json: bool, console: Console) -> 
     shown = rows[:limit]
     if as_json:
         for row in shown:
-            console.out(msgspec.json.encode(dict(row)).decode())
+            write_line(console, msgspec.json.encode(dict(row)).decode())
     elif not is_live():
         for row in shown:
-            console.out("\t".join(_fields(row)))
+            write_line(console, "\t".join(_fields(row)))
     elif not shown:
         console.print("No letters.")
     else:

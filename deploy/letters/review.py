@@ -8,7 +8,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from deploy.letters.tell import one_line
+from deploy.letters.tell import one_line, write_line
 from deploy.terminal import is_live
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def tell_operations(rows: Sequence[asyncpg.Record], *, as_json: bool, console: C
     if as_json:
         for row in rows:
             said = dict(row) | {"selection": msgspec.Raw(row["selection"].encode())}
-            console.out(msgspec.json.encode(said).decode())
+            write_line(console, msgspec.json.encode(said).decode())
     elif not is_live():
         for row in rows:
-            console.out("\t".join(_fields(dict(row))))
+            write_line(console, "\t".join(_fields(dict(row))))
     else:
         table = Table(box=None, pad_edge=False)
         for name in ("started", "finished", "action", "operator", "done", "of", "id", "selection"):

@@ -12,7 +12,7 @@ from deploy.letters.desk import CLIENT, DeskSettings, reading
 from deploy.letters.fetch import fetch_letters
 from deploy.letters.mask import mask_headers, mask_payload, show_headers, show_payload
 from deploy.letters.select import Place, read_place
-from deploy.letters.tell import one_line
+from deploy.letters.tell import one_line, write_line
 from schema.ops.settings import read_settings
 from schema.postgres.statements import read_statements
 
@@ -80,19 +80,19 @@ def run_show(name: str, *, unmask: bool, console: Console) -> int:
 def tell_letter(found: Found, *, unmask: bool, console: Console) -> None:
     """Print a letter; personal data only when `unmask` says so."""
     for name, value in found.row.items():
-        console.out(f"{name:<20}{one_line(value)}")
+        write_line(console, f"{name:<20}{one_line(value)}")
     if found.record is None:
-        console.out("\nKafka does not have the record any more: its retention has passed.")
+        write_line(console, "\nKafka does not have the record any more: its retention has passed.")
         return
     raw = list(found.record.headers)
-    console.out("\nheaders")
+    write_line(console, "\nheaders")
     for name, text in show_headers(raw) if unmask else mask_headers(raw):
-        console.out(f"  {one_line(name)}: {one_line(text)}")
+        write_line(console, f"  {one_line(name)}: {one_line(text)}")
     payload = found.record.value
-    console.out("\npayload")
+    write_line(console, "\npayload")
     # Line by line: JSON escapes what would move the cursor, what is no JSON may hold it.
     shown = show_payload(payload) if unmask else mask_payload(payload)
     for line in shown.splitlines():
-        console.out(f"  {one_line(line)}")
+        write_line(console, f"  {one_line(line)}")
     if unmask:
-        console.out("\nPersonal data is shown above. The audit keeps no record of that.")
+        write_line(console, "\nPersonal data is shown above. The audit keeps no record of that.")
