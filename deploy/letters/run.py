@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Connection = asyncpg.Connection[asyncpg.Record]
+
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,7 @@ def run_replay(selection: Selection, wishes: Wishes, console: Console) -> int:
     if wishes.dry_run or not planned.taken:
         return 0
     if planned.taken <= UNASKED or agree(f"Replay {planned.letters} letters?", yes=wishes.yes):
-        _with_desk(act)
+        return _interruptible(act, console)
     return 0
 
 
@@ -117,7 +121,16 @@ def run_resume(wishes: Wishes, console: Console) -> int:
         if not broken:
             console.print("Nothing was broken off.")
 
-    _with_desk(act)
+    return _interruptible(act, console)
+
+
+def _interruptible(act: Callable[[Desk], Awaitable[None]], console: Console) -> int:
+    """Do something with both servers, and say how to go on after Ctrl-C; return the exit code."""
+    try:
+        _with_desk(act)
+    except KeyboardInterrupt:
+        console.print("Interrupted. Go on with clerkwork dlq replay --resume.")
+        return INTERRUPTED
     return 0
 
 
