@@ -1,6 +1,4 @@
-"""Dead letters of every origin: indexed, shown without personal data, and what a replay makes of
-them.
-"""
+"""Dead letters of every origin: indexed, shown without personal data, replayed where they may be."""
 
 from __future__ import annotations
 
