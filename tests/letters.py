@@ -97,7 +97,7 @@ async def find_record(database: Database, event_id: str) -> Any:
     assert row
     place = Place(row["topic"], row["partition"], row["offset"])
     async with reading(read_settings(KafkaSettings)) as consumer:
-        return (await fetch_letters(consumer, [place]))[place]
+        return (await fetch_letters(consumer, {place: event_id}))[place]
 
 
 async def start_console(*arguments: str) -> asyncio.subprocess.Process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -60,11 +61,13 @@ async def opened_desk(settings: DeskSettings) -> AsyncIterator[Desk]:
 @contextlib.asynccontextmanager
 async def reading(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     """Have a reader of topics while the context lasts. Raises OperatorError in words."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says is said in words below
     consumer = AIOKafkaConsumer(
         **connection_arguments(settings),
         client_id=CLIENT,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,  # other questions wait behind a fetch on the same connection
     )
     try:
         with naming_kafka():

@@ -11,9 +11,10 @@ from aiokafka import TopicPartition
 from deploy.errors import OperatorError
 from deploy.letters.desk import PATIENCE_S, naming_kafka
 from deploy.letters.select import Place
+from schema.kafka.letters import read_letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
@@ -22,16 +23,22 @@ if TYPE_CHECKING:
 SKIP_FROM: Final = 1000
 """More records than that between two letters are not read but skipped."""
 
+ANOTHER_KAFKA: Final = (
+    "is not in Kafka what the index says it is. Is KAFKA_BOOTSTRAP_SERVERS that of the workers?"
+    " Where the topic was made anew, purge the letters of the old one."
+)
+
 POLL_MS: Final = 1000
 MOST_EMPTY_POLLS: Final = 20
 
 
 async def fetch_letters(
-    consumer: AIOKafkaConsumer, places: Iterable[Place]
+    consumer: AIOKafkaConsumer, places: Mapping[Place, str | None]
 ) -> Mapping[Place, Record]:
     """Return the records at these places; those that Kafka has no longer are left out.
 
-    Raises OperatorError when Kafka does not answer.
+    `places` says the svix-id of each letter as the index has it. Raises OperatorError when Kafka
+    does not answer, or is not the one whose letters are in the index.
     """
     offsets: dict[TopicPartition, list[int]] = defaultdict(list)
     for place in places:
@@ -40,17 +47,29 @@ async def fetch_letters(
     for partition, wanted in offsets.items():
         with naming_kafka():
             found |= await _fetch_partition(consumer, partition, sorted(wanted))
+    for place, record in found.items():
+        if read_letter(record.headers).event_id != places[place]:
+            raise OperatorError(f"{place} {ANOTHER_KAFKA}")
     return found
 
 
 async def find_beginnings(
-    consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]
+    consumer: AIOKafkaConsumer, last: Mapping[TopicPartition, int]
 ) -> Mapping[TopicPartition, int]:
-    """Return the first offset that each partition still has. Raises OperatorError."""
+    """Return the first offset that each partition still has.
+
+    `last` says how far each must reach for the index to be of this Kafka. Raises OperatorError
+    when one does not, or does not answer.
+    """
     with naming_kafka():
         async with asyncio.timeout(PATIENCE_S):  # a partition that is not there is waited for
-            found: dict[TopicPartition, int] = await consumer.beginning_offsets(list(partitions))
-            return found
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(list(last))
+            found: dict[TopicPartition, int] = await consumer.beginning_offsets(list(last))
+    for partition, offset in last.items():
+        if offset >= ends[partition]:
+            place = Place(partition.topic, partition.partition, offset)
+            raise OperatorError(f"{place} {ANOTHER_KAFKA}")
+    return found
 
 
 async def _fetch_partition(
@@ -85,7 +104,8 @@ def _place(record: Record) -> Place:
 async def _still_there(
     consumer: AIOKafkaConsumer, partition: TopicPartition, wanted: list[int]
 ) -> list[int]:
-    """Return the offsets that are neither past their retention nor beyond the end."""
-    first = (await find_beginnings(consumer, [partition]))[partition]
-    end = (await consumer.end_offsets([partition]))[partition]
-    return [offset for offset in wanted if first <= offset < end]
+    """Return the offsets that are not past their retention."""
+    if not wanted:
+        return []
+    first = (await find_beginnings(consumer, {partition: wanted[-1]}))[partition]
+    return [offset for offset in wanted if offset >= first]

@@ -73,10 +73,13 @@ async def find_broken(connection: Connection) -> list[Operation]:
 
 async def next_letters(
     connection: Connection, operation: Operation, *, most: int
-) -> Sequence[Place]:
-    """Return letters that are still to be dealt with, in the order of their first reading."""
+) -> Mapping[Place, str | None]:
+    """Return letters that are still to be dealt with, in the order of their first reading.
+
+    Each with its svix-id.
+    """
     rows = await connection.fetch(_SQL["next_letters"], operation.id, most)
-    return [Place(*row) for row in rows]
+    return {Place(*row[:3]): row["event_id"] for row in rows}
 
 
 async def settle(

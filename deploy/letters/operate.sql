@@ -11,7 +11,7 @@ ORDER BY started_at, id
 -- name: next_letters
 -- Letters of the operation that are not dealt with yet, in the order in which they were first
 -- read: the letters of one user lie in one partition, the oldest first.
-SELECT topic, partition, "offset" FROM dead_letters
+SELECT topic, partition, "offset", event_id FROM dead_letters
 WHERE operation_id = $1 AND state = 'replaying'
 ORDER BY source_topic, source_partition, source_offset, topic, partition, "offset"
 LIMIT $2

@@ -39,11 +39,11 @@ class Plan:
 
 
 async def plan_replay(desk: Desk, selection: Selection) -> Plan:
-    """Find out what a replay would do."""
+    """Find out what a replay would do. Raises OperatorError."""
     arguments = _arguments(selection)
     rows = await desk.connection.fetch(_SQL["count_by_partition"], *arguments)
-    partitions = [TopicPartition(row["topic"], row["partition"]) for row in rows]
-    beginnings = await find_beginnings(desk.consumer, partitions) if partitions else {}
+    last = {TopicPartition(row["topic"], row["partition"]): row["last"] for row in rows}
+    beginnings = await find_beginnings(desk.consumer, last) if last else {}
     columns: list[list[Any]] = [[], [], []]
     for partition, first in beginnings.items():
         for column, value in zip(columns, (*partition, first), strict=True):

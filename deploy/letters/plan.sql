@@ -1,7 +1,7 @@
 -- name: count_by_partition
--- How many letters of each partition a replay would take: the oldest $12 that come from one of
--- the topics $11.
-SELECT topic, partition, count(*) AS letters
+-- How many letters of each partition a replay would take, and the last of them: the oldest $12 that
+-- come from one of the topics $11.
+SELECT topic, partition, count(*) AS letters, max("offset") AS last
 FROM (
     SELECT * FROM (:matching) AS letter
     WHERE source_topic = ANY($11::text[])

@@ -56,7 +56,8 @@ async def find_letter(connection: Connection, consumer: AIOKafkaConsumer, name: 
     if row is None:
         raise OperatorError(f"There is no dead letter {one_line(name)}.")
     found = Place(*(row[each] for each in _PLACED))
-    return Found(row=dict(row), record=(await fetch_letters(consumer, [found])).get(found))
+    records = await fetch_letters(consumer, {found: row["event_id"]})
+    return Found(row=dict(row), record=records.get(found))
 
 
 async def _find(settings: DeskSettings, name: str) -> Found:

@@ -216,3 +216,17 @@ async def test_letters_past_their_retention_are_marked(
     assert second["partition"] == first["partition"]
     assert said.startswith("1 letters to replay.\n1 to mark as purged")
     assert states == ["purged", "replayed"]
+
+
+@pytest.mark.parametrize("change", ['"offset" = "offset" + 1000000', "event_id = 'msg_of_another'"])
+@pytest.mark.usefixtures("desk")
+async def test_another_kafka_is_noticed(
+    producer: AIOKafkaProducer, database: Database, user: str, change: str
+) -> None:
+    """Before anything is sent or marked: its records are not the letters that were chosen."""
+    await die(producer, database, user, count=2)
+    await database.execute(f"UPDATE dead_letters SET {change} WHERE clerk_user_id = $1", user)  # noqa: S608 - our own
+    with pytest.raises(OperatorError, match="Is KAFKA_BOOTSTRAP_SERVERS that of the workers"):
+        await run(run_replay, Selection(user=user), YES)
+
+    assert {row["state"] for row in await find_letters(database, user)} <= {"open", "replaying"}

@@ -1,4 +1,4 @@
-"""Dead letters of every origin: indexed, shown without personal data, replayed where they may be."""
+"""Dead letters of every origin: indexed, shown without personal data, replayed where allowed."""
 
 from __future__ import annotations
 
