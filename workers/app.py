@@ -11,7 +11,15 @@ import structlog
 
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
-from schema.kafka.topics import GROUP, ORG_EVENTS, RETRY_DELAYS, USER_EVENTS, retry_topic
+from schema.kafka.topics import (
+    DEAD_LETTER_TOPICS,
+    DESK_GROUP,
+    GROUP,
+    ORG_EVENTS,
+    RETRY_DELAYS,
+    USER_EVENTS,
+    retry_topic,
+)
 from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
@@ -19,6 +27,7 @@ from workers.commit import Control
 from workers.consume import Consumer
 from workers.count import counting
 from workers.halt import Breaker, Limits
+from workers.index import Indexer
 from workers.probe import serving_probes
 from workers.retry import Retrier
 from workers.subscribe import Feed, Subscription, subscribe
@@ -42,8 +51,8 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     """
     registry = new_registry()
     metrics = WorkerMetrics(registry)
-    # One connection each for a batch, each retry tier, a probe and a count: none waits.
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=6)
+    # One connection each for a batch, each retry tier, letters, a probe and a count: none waits.
+    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=7)
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
@@ -57,7 +66,8 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         ),
         breaker=_breaker(settings),
     )
-    feeds = [_applying(consumer)]
+    indexer = Indexer(pool=pool, control=Control(), metrics=metrics)
+    feeds = [_applying(consumer), _indexing(indexer)]
     feeds += [_retrying(consumer, tier, _breaker(settings)) for tier in RETRY_DELAYS]
     subscriptions = [subscribe(settings, feed, metrics=metrics) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
@@ -93,6 +103,15 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
 
 async def _stop(subscriptions: Sequence[Subscription]) -> None:
     await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
+
+
+def _indexing(indexer: Indexer) -> Feed:
+    return Feed(
+        topics=DEAD_LETTER_TOPICS,
+        group=DESK_GROUP,
+        step=indexer.consume,
+        control=indexer.control,
+    )
 
 
 def _breaker(settings: WorkerSettings) -> Breaker:

@@ -14,3 +14,4 @@ app: Final = App(
 WHOLE: Final = Group.create_ordered("The whole")
 SINGLE: Final = Group.create_ordered("One process, in the foreground")
 UPKEEP: Final = Group.create_ordered("Upkeep")
+LETTERS: Final = Group.create_ordered("What died")

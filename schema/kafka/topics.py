@@ -17,6 +17,9 @@ GROUP: Final = "clerkwork.projector"
 Those that wait in the retry topics have a group for each tier, with the tier behind a dot.
 """
 
+DESK_GROUP: Final = "clerkwork.desk"
+"""The consumer group of the workers that keep the index of dead letters."""
+
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
@@ -116,11 +119,13 @@ def dead_letter_topic(source: Topic) -> Topic:
     )
 
 
+DEAD_LETTER_TOPICS: Final = (*(dead_letter_topic(source) for source in SOURCES), UNREADABLE)
+"""The topics whose records are dead letters."""
+
 TOPICS: Final = (
     *SOURCES,
     *(retry_topic(source, delay) for source in SOURCES for delay in RETRY_DELAYS),
-    *(dead_letter_topic(source) for source in SOURCES),
-    UNREADABLE,
+    *DEAD_LETTER_TOPICS,
     USER_CHANGES,
     POST_CHANGES,
 )

@@ -168,6 +168,11 @@ class WorkerMetrics:
             "Attempts on a batch that ended in an error nobody foresaw.",
             registry=registry,
         )
+        self.indexed = Counter(
+            "clerkwork_dead_letters_indexed_total",
+            "Dead letters that were put into the index.",
+            registry=registry,
+        )
         self.committed = Counter(
             "clerkwork_offset_commits_total",
             "Commits of consumer offsets that the broker confirmed.",

@@ -126,6 +126,38 @@ _TIES: Final[Mapping[str, str]] = {
 }
 
 DECISIONS: Final[Mapping[str, Decision]] = {
+    "applied_offsets": Decision(
+        internal=dict.fromkeys(
+            ("topic", "partition", "next_offset", "applied_at"),
+            "how workers notice what they skipped; how far they are, others ask Kafka",
+        ),
+    ),
+    "dead_letters": Decision(
+        internal=dict.fromkeys(
+            (
+                "topic",
+                "partition",
+                "offset",
+                "dead_at",
+                "source_topic",
+                "source_partition",
+                "source_offset",
+                "event_id",
+                "type",
+                "clerk_user_id",
+                "error_class",
+                "error_code",
+                "reason",
+                "attempts",
+                "first_failed_at",
+                "replays",
+                "edited",
+                "state",
+                "operation_id",
+            ),
+            "an index that `clerkwork dlq` lists; the letters themselves are in Kafka",
+        ),
+    ),
     "events": Decision(
         internal=dict.fromkeys(
             (
@@ -142,6 +174,36 @@ DECISIONS: Final[Mapping[str, Decision]] = {
                 "offset",
             ),
             "the ledger answers operators, who read it in SQL; no service serves it",
+        ),
+    ),
+    "line_stops": Decision(
+        internal=dict.fromkeys(
+            (
+                "topic",
+                "partition",
+                "rejects",
+                "events",
+                "reason",
+                "stopped_at",
+                "released_at",
+                "allowance",
+            ),
+            "what workers and `clerkwork line` tell each other",
+        ),
+    ),
+    "operations": Decision(
+        internal=dict.fromkeys(
+            (
+                "id",
+                "action",
+                "operator",
+                "selection",
+                "planned",
+                "done",
+                "started_at",
+                "finished_at",
+            ),
+            "the audit of operators, whom it names; `clerkwork dlq audit` shows it to them",
         ),
     ),
     "organization_invitations": Decision(

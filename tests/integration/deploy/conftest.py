@@ -1,4 +1,4 @@
-"""A way to see that a process has ended."""
+"""A way to see that a process has ended; a worker for the desk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from deploy.stack.ports import free_port
+from tests.factories import new_user_id
+from workers.app import running_worker
+from workers.settings import WorkerSettings
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     Gone = Callable[[int], bool]
 
@@ -32,3 +37,21 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture
+async def desk(
+    bootstrap_servers: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """A worker on this test's database; the console finds both servers too."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("WORKER_METRICS_PORT", str(free_port()))
+    async with running_worker(WorkerSettings()):
+        yield
+
+
+@pytest.fixture
+def user() -> str:
+    """A user of this test's own: every test shares the topics."""
+    return new_user_id()

@@ -200,9 +200,8 @@ async def test_what_an_operator_must_set_right_is_waited_for(
 ) -> None:
     """A right that is revoked, a role shut out, a table that is gone: no dead letter."""
     role = f"worker_{new_user_id()[-12:]}"
-    await database.execute(
-        f"CREATE ROLE {role} LOGIN PASSWORD 'old'; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
-    )
+    await database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'old'")
+    await database.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
     address = settings.database_url.get_secret_value().partition("@")[2]
     monkeypatch.setenv("DATABASE_URL", f"postgresql://{role}:old@{address}")
     user_id = new_user_id()

@@ -121,6 +121,27 @@ async def test_bad_records_are_dead_letters_and_stop_nobody(
     assert all(h["__connect.errors.offset"].isdigit() for h in headers)
 
 
+@pytest.mark.usefixtures("worker")
+async def test_dead_letters_are_indexed(producer: AIOKafkaProducer, database: Database) -> None:
+    """By the same process, soon, with what their headers say."""
+    user_id = new_user_id()
+    event_id = await _publish(producer, user_id, b"{}")
+    row = await until(
+        lambda: database.fetchrow("SELECT * FROM dead_letters WHERE event_id = $1", event_id),
+        lambda row: row is not None,
+    )
+    place = await database.fetchrow("SELECT * FROM events WHERE event_id = $1", event_id)
+
+    assert row
+    assert place
+    assert (row["topic"], row["source_topic"], row["state"]) == (f"{TOPIC}.dlq", TOPIC, "open")
+    assert (row["source_partition"], row["source_offset"]) == (place["partition"], place["offset"])
+    assert (row["error_class"], row["attempts"], row["clerk_user_id"]) == (
+        *("poison.decode", 1),
+        user_id,
+    )
+
+
 async def test_offsets_are_committed_after_the_rows(
     settings: WorkerSettings, producer: AIOKafkaProducer, database: Database
 ) -> None:

@@ -52,6 +52,8 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "maintain",
         "restore",
         "contracts",
+        "dlq",
+        "trace",
         "test",
     ):
         assert f" {name} " in listed
