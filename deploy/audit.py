@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from deploy.database import connected, refusing_in_words
-from deploy.errors import OperatorError
+from deploy.letters.desk import naming_kafka
 from deploy.topics import connected_admin
 from schema.kafka.connections import connection_arguments
 from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
@@ -148,14 +147,8 @@ def run_audit(console: Console, *, hours: float) -> int:
     Raises OperatorError, and SystemExit when the environment is not valid.
     """
     settings = read_settings(AuditSettings)
-    try:
-        with refusing_in_words():
-            found = asyncio.run(audit(settings, hours=hours))
-    except KafkaError as error:
-        raise OperatorError(
-            f"Kafka does not answer ({type(error).__name__})."
-            " Is it up, and KAFKA_BOOTSTRAP_SERVERS right?"
-        ) from error
+    with refusing_in_words(), naming_kafka():
+        found = asyncio.run(audit(settings, hours=hours))
     for each in found.missing:
         place = f"{each.topic}/{each.partition}/{each.offset}"
         console.print(f"{each.event_id} at {place} was consumed and is not in the ledger.")

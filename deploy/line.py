@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import socket
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -13,6 +11,7 @@ from rich.table import Table
 
 from deploy.database import connected, refusing_in_words
 from deploy.errors import OperatorError
+from deploy.letters.operate import who
 from schema.ops.settings import DatabaseSettings, read_settings
 from schema.postgres.rows import LineStopsRow
 from schema.postgres.statements import read_statements
@@ -33,11 +32,6 @@ class Place:
     partition: int | None = None
 
 
-def operator() -> str:
-    """Return who is at the console, for the audit: user and host."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
-
-
 async def list_stops(database_url: str) -> list[LineStopsRow]:
     """Return the stops that stand, then those that were released. Raises what the driver raises."""
     async with connected(database_url, name="clerkwork-line") as connection:
@@ -54,7 +48,7 @@ async def release(database_url: str, place: Place, *, allowance: int) -> list[Pl
             place.partition,
             allowance,
             uuid.uuid4(),
-            operator(),
+            who(),
         )
     return [Place(**row) for row in rows]
 
