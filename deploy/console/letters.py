@@ -84,7 +84,7 @@ ALL: Final = Filters()
 def list_letters(
     *,
     filters: Filters = ALL,
-    state: str = "open",
+    state: str | None = None,
     limit: Positive = 50,
     json: Flag = False,
 ) -> int:
@@ -93,7 +93,7 @@ def list_letters(
     Parameters
     ----------
     state
-        open, replaying, replayed, parked, purged, or all.
+        open, replaying, replayed, parked, purged, or all; open unless given, with --event all.
     limit
         How many at most.
     json
@@ -101,7 +101,8 @@ def list_letters(
     """
     from deploy.letters.run import run_list
 
-    selection = filters.select(*_read_states(state), limit=limit + 1)
+    states = _read_states(state or ("all" if filters.event else "open"))
+    selection = filters.select(*states, limit=limit + 1)
     return run_list(selection, limit=limit, as_json=json, console=open_console())
 
 
