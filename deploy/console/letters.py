@@ -174,7 +174,7 @@ def replay(
     if resume:
         return run_resume(wishes, open_console())
     selection = filters.waiting(parked=parked, limit=limit)
-    return run_replay(selection, wishes, open_console())
+    return run_replay(selection, wishes, console=open_console())
 
 
 @dlq.command
@@ -225,7 +225,7 @@ def purge(
     from deploy.letters.run import Wishes, run_purge
 
     selection = filters.waiting(parked=parked, limit=limit)
-    return run_purge(selection, Wishes(dry_run=dry_run, yes=yes), open_console())
+    return run_purge(selection, Wishes(dry_run=dry_run, yes=yes), console=open_console())
 
 
 @dlq.command

@@ -80,7 +80,7 @@ async def next_letters(
 
 
 async def settle(
-    connection: Connection, operation: Operation, places: Collection[Place], *, state: str
+    connection: Connection, operation: Operation, *, places: Collection[Place], state: str
 ) -> int:
     """Give these letters of an operation their state, and return how many had not had it yet."""
     if not places:

@@ -76,7 +76,7 @@ def run_audit(*, limit: int, as_json: bool, console: Console) -> int:
     return 0
 
 
-def run_purge(selection: Selection, wishes: Wishes, console: Console) -> int:
+def run_purge(selection: Selection, wishes: Wishes, *, console: Console) -> int:
     """Give letters up, after asking where they are many."""
     planned = _with_database(lambda connection: plan_purge(connection, selection))
     if wishes.dry_run:
@@ -87,7 +87,7 @@ def run_purge(selection: Selection, wishes: Wishes, console: Console) -> int:
     return 0
 
 
-def run_replay(selection: Selection, wishes: Wishes, console: Console) -> int:
+def run_replay(selection: Selection, wishes: Wishes, *, console: Console) -> int:
     """Replay letters, after asking where they are many."""
 
     async def plan(desk: Desk) -> Plan:
