@@ -168,10 +168,13 @@ def replay(
     resume
         Carry on what a crash has interrupted, and nothing else.
     """
+    from deploy.errors import OperatorError
     from deploy.letters.run import Wishes, run_replay, run_resume
 
     wishes = Wishes(dry_run=dry_run, yes=yes, rate=rate)
     if resume:
+        if filters != ALL or parked or limit:
+            raise OperatorError("--resume goes on with letters that are chosen already.")
         return run_resume(wishes, open_console())
     selection = filters.waiting(parked=parked, limit=limit)
     return run_replay(selection, wishes, console=open_console())

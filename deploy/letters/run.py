@@ -113,6 +113,9 @@ def run_resume(wishes: Wishes, console: Console) -> int:
         for operation in broken:
             if not await lock(desk.connection, operation.id):
                 console.print(f"{operation.id} is being carried out by another process.")
+            elif wishes.dry_run:
+                left = operation.planned - operation.done
+                console.print(f"{left} letters are left of the {operation.action} {operation.id}.")
             elif operation.action == "replay":
                 await _carry_out(desk, operation, wishes=wishes, console=console)
             else:
