@@ -84,7 +84,7 @@ ALL: Final = Filters()
 def list_letters(
     *,
     filters: Filters = ALL,
-    state: str = "open",
+    state: str | None = None,
     limit: Positive = 50,
     json: Flag = False,
 ) -> int:
@@ -93,7 +93,7 @@ def list_letters(
     Parameters
     ----------
     state
-        open, replaying, replayed, parked, purged, or all.
+        open, replaying, replayed, parked, purged, or all; open unless given, with --event all.
     limit
         How many at most.
     json
@@ -101,7 +101,8 @@ def list_letters(
     """
     from deploy.letters.run import run_list
 
-    selection = filters.select(*_read_states(state), limit=limit + 1)
+    states = _read_states(state or ("all" if filters.event else "open"))
+    selection = filters.select(*states, limit=limit + 1)
     return run_list(selection, limit=limit, as_json=json, console=open_console())
 
 
@@ -167,13 +168,16 @@ def replay(
     resume
         Carry on what a crash has interrupted, and nothing else.
     """
+    from deploy.errors import OperatorError
     from deploy.letters.run import Wishes, run_replay, run_resume
 
     wishes = Wishes(dry_run=dry_run, yes=yes, rate=rate)
     if resume:
+        if filters != ALL or parked or limit:
+            raise OperatorError("--resume goes on with letters that are chosen already.")
         return run_resume(wishes, open_console())
     selection = filters.waiting(parked=parked, limit=limit)
-    return run_replay(selection, wishes, open_console())
+    return run_replay(selection, wishes, console=open_console())
 
 
 @dlq.command
@@ -224,7 +228,7 @@ def purge(
     from deploy.letters.run import Wishes, run_purge
 
     selection = filters.waiting(parked=parked, limit=limit)
-    return run_purge(selection, Wishes(dry_run=dry_run, yes=yes), open_console())
+    return run_purge(selection, Wishes(dry_run=dry_run, yes=yes), console=open_console())
 
 
 @dlq.command

@@ -69,7 +69,7 @@ def run_edit(name: str, *, assignments: Sequence[str], yes: bool, console: Conso
     if not agree(f"Send this to {record.topic}?", yes=yes):
         return 0
     with refusing_in_words():
-        asyncio.run(_send(settings, found, record))
+        asyncio.run(_send(settings, found, record=record))
     console.print(f"The edited copy is sent to {record.topic}; the letter counts as replayed.")
     return 0
 
@@ -139,10 +139,10 @@ def _open_editor(text: str) -> str:
 
 async def _find(settings: DeskSettings, name: str) -> Found:
     async with opened_desk(settings) as desk:
-        return await find_letter(desk.connection, desk.consumer, name)
+        return await find_letter(desk.connection, name, consumer=desk.consumer)
 
 
-async def _send(settings: DeskSettings, found: Found, record: Record) -> None:
+async def _send(settings: DeskSettings, found: Found, *, record: Record) -> None:
     async with opened_desk(settings) as desk:
         operation = await _take(desk, found)
         try:
@@ -150,7 +150,7 @@ async def _send(settings: DeskSettings, found: Found, record: Record) -> None:
         except BrokerUnavailableError:
             await give_back(desk.connection, operation)
             raise OperatorError("Kafka does not take the edited copy. Try again later.") from None
-        await settle(desk.connection, operation, [found.place], state="replayed")
+        await settle(desk.connection, operation, places=[found.place], state="replayed")
         await finish(desk.connection, operation)
 
 

@@ -46,7 +46,7 @@ async def fetch_letters(
     found: dict[Place, Record] = {}
     for partition, wanted in offsets.items():
         with naming_kafka():
-            found |= await _fetch_partition(consumer, partition, sorted(wanted))
+            found |= await _fetch_partition(consumer, partition, wanted=sorted(wanted))
     for place, record in found.items():
         if read_letter(record.headers).event_id != places[place]:
             raise OperatorError(f"{place} {ANOTHER_KAFKA}")
@@ -73,10 +73,10 @@ async def find_beginnings(
 
 
 async def _fetch_partition(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, wanted: list[int]
+    consumer: AIOKafkaConsumer, partition: TopicPartition, *, wanted: list[int]
 ) -> dict[Place, Record]:
     consumer.assign([partition])
-    wanted = await _still_there(consumer, partition, wanted)
+    wanted = await _still_there(consumer, partition, wanted=wanted)
     found: dict[Place, Record] = {}
     position, empty = -1, 0
     while wanted:
@@ -88,7 +88,7 @@ async def _fetch_partition(
             empty += 1
             if empty == MOST_EMPTY_POLLS:
                 raise OperatorError(f"Kafka does not hand out {partition.topic}. Try again later.")
-            wanted = await _still_there(consumer, partition, wanted)
+            wanted = await _still_there(consumer, partition, wanted=wanted)
             continue
         asked = set(wanted)
         found |= {_place(record): record for record in records if record.offset in asked}
@@ -102,7 +102,7 @@ def _place(record: Record) -> Place:
 
 
 async def _still_there(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, wanted: list[int]
+    consumer: AIOKafkaConsumer, partition: TopicPartition, *, wanted: list[int]
 ) -> list[int]:
     """Return the offsets that are not past their retention."""
     if not wanted:

@@ -74,16 +74,13 @@ async def find_broken(connection: Connection) -> list[Operation]:
 async def next_letters(
     connection: Connection, operation: Operation, *, most: int
 ) -> Mapping[Place, str | None]:
-    """Return letters that are still to be dealt with, in the order of their first reading.
-
-    Each with its svix-id.
-    """
+    """Return letters that are still to be dealt with, the oldest first, each with its svix-id."""
     rows = await connection.fetch(_SQL["next_letters"], operation.id, most)
     return {Place(*row[:3]): row["event_id"] for row in rows}
 
 
 async def settle(
-    connection: Connection, operation: Operation, places: Collection[Place], *, state: str
+    connection: Connection, operation: Operation, *, places: Collection[Place], state: str
 ) -> int:
     """Give these letters of an operation their state, and return how many had not had it yet."""
     if not places:

@@ -9,11 +9,13 @@ WHERE finished_at IS NULL AND action IN ('replay', 'edit')
 ORDER BY started_at, id
 
 -- name: next_letters
--- Letters of the operation that are not dealt with yet, in the order in which they were first
--- read: the letters of one user lie in one partition, the oldest first.
+-- Letters of the operation that are not dealt with yet, the oldest first: of one user, in the order
+-- in which they were first read. That is nearly the order in Kafka, which is read in ranges.
 SELECT topic, partition, "offset", event_id FROM dead_letters
 WHERE operation_id = $1 AND state = 'replaying'
-ORDER BY source_topic, source_partition, source_offset, topic, partition, "offset"
+ORDER BY
+    coalesce(first_failed_at, dead_at), source_topic, source_partition, source_offset,
+    topic, partition, "offset"
 LIMIT $2
 
 -- name: settle_letters

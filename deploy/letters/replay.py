@@ -78,13 +78,13 @@ async def carry_out(
     while places := await next_letters(desk.connection, operation, most=pace.batch_size):
         records = await fetch_letters(desk.consumer, places)
         lost = [place for place in places if place not in records]
-        gone += await settle(desk.connection, operation, lost, state="purged")
+        gone += await settle(desk.connection, operation, places=lost, state="purged")
         stored: list[Place] = []
         try:
             there = {place: records[place] for place in places if place in records}
             await _send(desk.producer, there, pace=pace, stored=stored)
         finally:  # also when it is interrupted: what is marked is not sent again
-            replayed += await settle(desk.connection, operation, stored, state="replayed")
+            replayed += await settle(desk.connection, operation, places=stored, state="replayed")
         advance(len(places))
     await finish(desk.connection, operation)
     return Replayed(replayed=replayed, gone=gone)

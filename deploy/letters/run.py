@@ -76,7 +76,7 @@ def run_audit(*, limit: int, as_json: bool, console: Console) -> int:
     return 0
 
 
-def run_purge(selection: Selection, wishes: Wishes, console: Console) -> int:
+def run_purge(selection: Selection, wishes: Wishes, *, console: Console) -> int:
     """Give letters up, after asking where they are many."""
     planned = _with_database(lambda connection: plan_purge(connection, selection))
     if wishes.dry_run:
@@ -87,7 +87,7 @@ def run_purge(selection: Selection, wishes: Wishes, console: Console) -> int:
     return 0
 
 
-def run_replay(selection: Selection, wishes: Wishes, console: Console) -> int:
+def run_replay(selection: Selection, wishes: Wishes, *, console: Console) -> int:
     """Replay letters, after asking where they are many."""
 
     async def plan(desk: Desk) -> Plan:
@@ -113,6 +113,9 @@ def run_resume(wishes: Wishes, console: Console) -> int:
         for operation in broken:
             if not await lock(desk.connection, operation.id):
                 console.print(f"{operation.id} is being carried out by another process.")
+            elif wishes.dry_run:
+                left = operation.planned - operation.done
+                console.print(f"{left} letters are left of the {operation.action} {operation.id}.")
             elif operation.action == "replay":
                 await _carry_out(desk, operation, wishes=wishes, console=console)
             else:

@@ -42,7 +42,7 @@ class Found:
         return Place(*(self.row[name] for name in _PLACED))
 
 
-async def find_letter(connection: Connection, consumer: AIOKafkaConsumer, name: str) -> Found:
+async def find_letter(connection: Connection, name: str, *, consumer: AIOKafkaConsumer) -> Found:
     """Return the letter that a svix-id or TOPIC/PARTITION/OFFSET names.
 
     Of several letters about one event, that is the one that waits for an operator, and the newest.
@@ -63,7 +63,7 @@ async def find_letter(connection: Connection, consumer: AIOKafkaConsumer, name: 
 async def _find(settings: DeskSettings, name: str) -> Found:
     url = settings.database_url.get_secret_value()
     async with connected(url, name=CLIENT) as connection, reading(settings) as consumer:
-        return await find_letter(connection, consumer, name)
+        return await find_letter(connection, name, consumer=consumer)
 
 
 def run_show(name: str, *, unmask: bool, console: Console) -> int:

@@ -55,7 +55,7 @@ class Letter:
     """A dead letter, read from its headers alone; any of it fits the index."""
 
     event_id: str | None = None
-    """The svix-id."""
+    """The svix-id; as in the ledger, a record without one is known by its first place."""
     type: str | None = None
     clerk_user_id: str | None = None
     error_class: str = UNKNOWN
@@ -92,15 +92,23 @@ def read_letter(raw: RawPairs) -> Letter:
         "replays": _number(found.get("x-replay-count"), _INT32) or 0,
         "edited": found.get("x-edited") == b"true",
     }
+    death = _read_death(found)
+    place = [death.get(f"source_{part}") for part in ("topic", "partition", "offset")]
+    if event["event_id"] is None and None not in place:
+        event["event_id"] = "-".join(map(str, place))
+    return Letter(**event, **death)
+
+
+def _read_death(found: Mapping[str, bytes]) -> dict[str, Any]:
     if "x-error-class" in found:
-        return Letter(**event, **_ours(found))
+        return _ours(found)
     if any(name.startswith(_CONNECT) for name in found):
-        return Letter(**event, **_connects(found))
+        return _connects(found)
     if any(name.startswith(_SPRING) for name in found):
-        return Letter(**event, **_springs(found))
+        return _springs(found)
     if any(name.startswith(_SHARE_GROUP) for name in found):
-        return Letter(**event, **_share_groups(found))
-    return Letter(**event)
+        return _share_groups(found)
+    return {}
 
 
 def write_replay_headers(raw: RawPairs, *, edited: bool) -> RawHeaders:

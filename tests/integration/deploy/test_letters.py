@@ -117,11 +117,13 @@ async def test_what_breaks_off_is_resumed(
     assert len(await find_letters(database, user, "replayed")) == 3
     assert len(await find_letters(database, user, "replaying")) == 3
     nothing = await run(run_replay, Selection(user=user), YES)
+    left = await run(run_resume, Wishes(dry_run=True))
     resumed = await run(run_resume, Wishes())
     await until(lambda: find_outcomes(database, ids), lambda outcomes: "dead" not in outcomes)
     copies = [r for r in await read_topic(TOPIC) if r.key == user.encode()][6:]
 
     assert nothing == "0 letters to replay.\n"
+    assert left.startswith("3 letters are left of the replay")
     assert "3 letters are replayed" in resumed
     assert [read_headers(copy.headers)["ce_id"] for copy in copies] == ids
     row = await database.fetchrow("SELECT planned, done, finished_at FROM operations")

@@ -104,6 +104,8 @@ def test_nobody_agrees_in_a_pipe() -> None:
         ("list", "--state", "lost"),
         ("list", "--since", "never"),
         ("purge", "--until", "never"),
+        ("replay", "--resume", "--user", "user_1"),
+        ("replay", "--resume", "--limit", "1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:

@@ -19,6 +19,8 @@ from schema.kafka.letters import (
     read_letter,
     write_replay_headers,
 )
+from tests.factories import make_record
+from workers.decode import decode
 
 FAILED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 EVENT = [("ce_id", b"msg_1"), ("ce_type", b"user.updated"), ("ce_subject", b"user_1")]
@@ -106,6 +108,13 @@ def test_foreign_letters_are_read(
     assert (letter.error_class, letter.attempts, letter.reason) == (error_class, attempts, WITHHELD)
     assert "ada" not in repr(letter)
     assert not is_ours(headers)
+
+
+def test_a_record_without_an_id_is_known_by_its_place() -> None:
+    """As the ledger knows it."""
+    record = make_record(None, topic="clerk.user-events", partition=3, offset=9, headers=[])
+
+    assert read_letter(OURS).event_id == decode(record).event_id == "clerk.user-events-3-9"
 
 
 def test_a_letter_that_says_nothing_is_one_too() -> None:
