@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows and ledger together, or nothing.
 
-Fifteen statements at most, whatever the batch holds. Every row is a function of the set of events
+Sixteen statements at most, whatever the batch holds. Every row is a function of the set of events
 seen, so that applying a batch again changes nothing.
 """
 

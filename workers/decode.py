@@ -46,6 +46,8 @@ class Event:
     """Whose fault that is: the event's, or with `bug` ours."""
     attempts: int = 0
     """How often it was tried before."""
+    replayed: bool = False
+    """Whether an operator has sent it again, maybe with another payload."""
 
 
 def decode(record: ConsumerRecord[Any, Any]) -> Event:
@@ -59,6 +61,7 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
         "event_id": read_event_id(record),
         "clerk_user_id": _identifier(headers.get("ce_subject")),
         "attempts": _attempts(headers.get("x-attempt")),
+        "replayed": "x-replay-count" in headers,
     }
     try:
         envelope = read_envelope(record.value or b"")

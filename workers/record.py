@@ -63,6 +63,14 @@ async def record(
         if row.outcome == "applied" or row[:2] not in rows:
             rows[row[:2]] = row
     await connection.execute(_SQL["record_events"], *columns(rows.values()))
+    mended = [
+        (row.event_id, row.occurred_at)
+        for each in applied
+        if each.event.replayed and not each.error_class
+        for row in [_event_row(each)]
+    ]
+    if mended:
+        await connection.execute(_SQL["forget_failures"], *columns(mended))
     return applied
 
 

@@ -29,3 +29,12 @@ ON CONFLICT (event_id, occurred_at) DO UPDATE SET
     partition = excluded.partition,
     "offset" = excluded."offset"
 WHERE known.outcome IN ('dead', 'retrying') AND excluded.outcome <> known.outcome
+
+-- name: forget_failures
+-- Of events that were replayed and are applied now, forget the rows of when they could not be
+-- read: those have no time of their own, and with an edited payload another.
+DELETE FROM events AS known
+USING unnest($1::text[], $2::timestamptz[]) AS mended (event_id, occurred_at)
+WHERE known.event_id = mended.event_id
+    AND known.occurred_at <> mended.occurred_at
+    AND known.outcome IN ('dead', 'retrying')

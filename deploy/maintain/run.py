@@ -1,4 +1,4 @@
-"""Maintain: users whose time has come, sessions that have run out, the ledger.
+"""Maintain: users whose time has come, sessions that have run out, old letters, the ledger.
 
 Made for cron: repeated it does nothing, and of two at once the second leaves the work to the first.
 """
@@ -14,6 +14,7 @@ from pydantic import Field
 from deploy.database import connected, refusing_in_words
 from deploy.maintain.erasures import Erasures, erase_due, plan_erasures
 from deploy.maintain.ledger import Ledger, Terms, keep_ledger, plan_ledger
+from deploy.maintain.letters import Letters, forget_letters, plan_letters
 from deploy.maintain.sessions import Sessions, mark_sessions, plan_sessions
 from deploy.maintain.show import summarise
 from deploy.partitions import MONTHS_AHEAD, keep_others_out
@@ -46,6 +47,7 @@ class Upkeep:
 
     erasures: Erasures
     sessions: Sessions
+    letters: Letters
     ledger: Ledger
 
 
@@ -70,12 +72,14 @@ async def maintain(
             return Upkeep(
                 erasures=await plan_erasures(connection, now=moment),
                 sessions=await plan_sessions(connection, now=moment),
+                letters=await plan_letters(connection, now=moment),
                 ledger=await plan_ledger(connection, terms),
             )
         # The ledger last: busy writers can keep it from its locks, and must not keep personal data.
         return Upkeep(
             erasures=await erase_due(connection, now=moment),
             sessions=await mark_sessions(connection, now=moment),
+            letters=await forget_letters(connection, now=moment),
             ledger=await keep_ledger(connection, terms),
         )
 

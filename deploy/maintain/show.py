@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def summarise(upkeep: Upkeep, *, dry_run: bool) -> str:
-    """Return what was done, or would be, in seven lines."""
+    """Return what was done, or would be, in eight lines."""
     will = "would be " if dry_run else ""
     erasures, sessions, ledger = upkeep.erasures, upkeep.sessions, upkeep.ledger
     by_status = ", ".join(f"{count} {status}" for status, count in sessions.by_status.items())
@@ -21,6 +21,7 @@ def summarise(upkeep: Upkeep, *, dry_run: bool) -> str:
         f"Users {will}erased: {erasures.erased}; deleted, and held back: {erasures.held_back}\n"
         f"Sessions {will}marked expired: {sessions.expired}; abandoned: {sessions.abandoned}\n"
         f"Sessions by status: {by_status or 'none'}\n"
+        f"Dead letters {will}forgotten, gone from Kafka: {upkeep.letters.forgotten}\n"
         f"Partitions {will}created: {_list(ledger.months)}\n"
         f"Events {will}moved there from the default partition: {moved}\n"
         f"Partitions {will}dropped: {_list(ledger.expired)};"

@@ -218,3 +218,16 @@ async def test_two_workers_on_the_same_users_end_alike(pool: Pool) -> None:
 
     assert {row["status"] for row in rows} == {"deleted"}
     assert await pool.fetchval("SELECT count(*) FROM events") == len(events)
+
+
+async def test_an_event_that_an_operator_mended_is_in_the_ledger_once(pool: Pool) -> None:
+    """What could not be read had no time of its own; with the edited payload it has one."""
+    body = user_event(new_user_id(), at=0)
+    headers = [("ce_id", b"msg_1"), ("x-replay-count", b"1"), ("x-edited", b"true")]
+    await apply(pool, [_event(b"{", "msg_1")])
+    unreadable = await _outcomes(pool)
+    await apply(pool, [decode(make_record(body, headers=headers))])
+    rows = await pool.fetch("SELECT event_id, outcome FROM events")
+
+    assert unreadable == {"msg_1": "dead"}
+    assert [tuple(row) for row in rows] == [("msg_1", "applied")]
