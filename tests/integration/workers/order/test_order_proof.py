@@ -1,0 +1,140 @@
+"""Any set of events, in any order, ends in the tables that an independent model expects.
+
+`ORDER_CASES` histories are tried from `ORDER_SEED` on; a failure names the seed that repeats it
+alone: ORDER_CASES=1 ORDER_SEED=<seed>.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.integration.workers.order.deliveries import deliver, schedule
+from tests.integration.workers.order.histories import as_event, make_history, seeded
+from tests.integration.workers.order.model import KEYS, Tables, expected_tables
+from tests.integration.workers.order.tables import about, describe, differences, found_tables
+from tests.waiting import until
+from workers.apply import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import asyncpg
+
+    from tests.integration.workers.order.facts import Told
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Cases = Mapping[str, list[Told]]
+
+SEED: Final = int(os.environ.get("ORDER_SEED", "1"))
+CASES: Final = int(os.environ.get("ORDER_CASES", "5000"))
+SHORT_CASES: Final = max(1, CASES // 50)
+"""How many histories are tried in every permutation."""
+
+SCHEDULES: Final = 3
+"""How often each history is delivered, each time to people of its own."""
+
+ABREAST: Final = 60
+"""How many histories share their batches."""
+
+POLICIES: Final = (
+    Policy(),
+    Policy(erase_after=timedelta(days=30), history_limit=3),
+    Policy(history_limit=2),
+)
+
+
+async def test_every_schedule_ends_as_the_model(quick_pool: Pool) -> None:
+    """Interleaved, shuffled, repeated, split, given to two workers: all is as the model has it."""
+    for start in range(SEED, SEED + CASES, ABREAST):
+        chance = seeded(start)
+        policy = POLICIES[start % len(POLICIES)]
+        cases = {
+            f"{seed}x{copy}": make_history(seeded(seed), f"{seed}x{copy}", length=2 + seed % 12)
+            for seed in range(start, min(start + ABREAST, SEED + CASES))
+            for copy in range(SCHEDULES)
+        }
+        events = [as_event(told) for history in cases.values() for told in history]
+        batches = schedule(chance, events, largest=chance.choice([40, 120, 400]))
+        await deliver(quick_pool, batches, policy=policy, workers=2)
+        await _compare(quick_pool, cases, policy)
+
+
+async def test_every_permutation_ends_as_the_model(quick_pool: Pool) -> None:
+    """Short histories, in each of their orders, event by event and at once."""
+    for start in range(SEED, SEED + SHORT_CASES, 20):
+        seeds = range(start, min(start + 20, SEED + SHORT_CASES))
+        policy = POLICIES[(start // 20) % len(POLICIES)]
+        cases = {
+            f"{seed}x{number}": [made[n] for n in order]
+            for seed in seeds
+            for number, order in enumerate(itertools.permutations(range(2 + seed % 3)))
+            for made in [make_history(seeded(seed), f"{seed}x{number}", length=len(order))]
+        }
+        alone = [list(step) for step in itertools.zip_longest(*cases.values())]
+        steps = [[as_event(told) for told in step if told] for step in alone]
+        await deliver(quick_pool, steps, policy=policy)
+        await _compare(quick_pool, cases, policy)
+
+
+async def test_workers_on_the_same_rows_never_deadlock(
+    quick_pool: Pool, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    """Many workers with the same events, each in an order of its own, all come to an end."""
+    for seed in range(SEED, SEED + max(1, CASES // 500)):
+        chance = seeded(seed)
+        cases = {f"{seed}x{n}": make_history(chance, f"{seed}x{n}", length=12) for n in range(10)}
+        events = [as_event(told) for history in cases.values() for told in history]
+        batches = [
+            batch for _ in range(8) for batch in schedule(chance, events, largest=len(events))
+        ]
+        await deliver(quick_pool, batches, policy=POLICIES[0], workers=10)
+        await _compare(quick_pool, cases, POLICIES[0])
+
+    assert await _deadlocks(quick_pool, database) == 0
+
+
+async def _deadlocks(pool: Pool, database: asyncpg.Connection[asyncpg.Record]) -> int:
+    """Return how many there were, once every connection has told: it does so when it ends."""
+    await pool.close()
+
+    async def connected() -> int:
+        return await database.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+
+    await until(connected, lambda count: count == 0)
+    count: int = await database.fetchval(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return count
+
+
+async def _compare(pool: Pool, cases: Cases, policy: Policy) -> None:
+    """Fail with the first case that ended otherwise; else leave the tables empty."""
+    expected: Tables = {table: {} for table in KEYS}
+    for history in cases.values():
+        for table, rows in _expect(history, policy).items():
+            expected[table] |= rows
+    found = await found_tables(pool)
+    if found != expected:
+        pytest.fail(_first_difference(cases, policy, found))
+    await pool.execute("TRUNCATE users, organizations, events CASCADE")
+
+
+def _expect(history: Sequence[Told], policy: Policy) -> Tables:
+    held = bool(policy.erase_after)
+    return expected_tables(history, held=held, history_limit=policy.history_limit)
+
+
+def _first_difference(cases: Cases, policy: Policy, found: Tables) -> str:
+    for case, history in cases.items():
+        lines = differences(_expect(history, policy), about(found, history))
+        if lines:
+            return describe(f"case {case} with {policy}", history, lines)
+    return "rows that belong to no case"
