@@ -113,9 +113,17 @@ def downgrade() -> None:
 
 
 COMMENTS: list[tuple[str, str | None, str]] = [
-    ("events", "outcome", "applied | stale (something newer was there) | ignored (a type that changes nothing here) | retrying (waits in a retry topic) | dead (set aside in the dead-letter topic)"),
+    (
+        "events",
+        "outcome",
+        "applied | stale (something newer was there) | ignored (a type that changes nothing here) | retrying (waits in a retry topic) | dead (set aside in the dead-letter topic)",
+    ),
     ("events", "reason", "why it is retrying or dead: field and reason, no payload"),
-    ("dead_letters", None, "The index of the dead-letter topics, kept by workers from headers alone."),
+    (
+        "dead_letters",
+        None,
+        "The index of the dead-letter topics, kept by workers from headers alone.",
+    ),
     ("dead_letters", "topic", "the dead-letter topic"),
     ("dead_letters", "partition", "where Kafka keeps the letter"),
     ("dead_letters", '"offset"', "where Kafka keeps the letter"),
@@ -133,9 +141,17 @@ COMMENTS: list[tuple[str, str | None, str]] = [
     ("dead_letters", "first_failed_at", "when it failed for the first time"),
     ("dead_letters", "replays", "how often it had been replayed before it died again"),
     ("dead_letters", "edited", "whether an operator had changed the payload"),
-    ("dead_letters", "state", "open | replaying (an operation has taken it) | replayed | parked (replayed too often: only by name) | purged (given up)"),
+    (
+        "dead_letters",
+        "state",
+        "open | replaying (an operation has taken it) | replayed | parked (replayed too often: only by name) | purged (given up)",
+    ),
     ("dead_letters", "operation_id", "the operation that has taken it last"),
-    ("operations", None, "The audit: every action of an operator on dead letters and stopped partitions."),
+    (
+        "operations",
+        None,
+        "The audit: every action of an operator on dead letters and stopped partitions.",
+    ),
     ("operations", "id", "chosen by the console"),
     ("operations", "action", "replay | edit | purge | release"),
     ("operations", "operator", "who: user and host"),
@@ -144,12 +160,20 @@ COMMENTS: list[tuple[str, str | None, str]] = [
     ("operations", "done", "and dealt with"),
     ("operations", "started_at", "when it began"),
     ("operations", "finished_at", "when it was done; null while it runs or after a crash"),
-    ("applied_offsets", None, "How far each partition is applied, written with the rows: a batch that begins beyond it has skipped something."),
+    (
+        "applied_offsets",
+        None,
+        "How far each partition is applied, written with the rows: a batch that begins beyond it has skipped something.",
+    ),
     ("applied_offsets", "topic", "the topic"),
     ("applied_offsets", "partition", "its partition"),
     ("applied_offsets", "next_offset", "what comes after what is applied"),
     ("applied_offsets", "applied_at", "when that was applied"),
-    ("line_stops", None, "Partitions that too many rejects have stopped, instead of filling the dead-letter topic."),
+    (
+        "line_stops",
+        None,
+        "Partitions that too many rejects have stopped, instead of filling the dead-letter topic.",
+    ),
     ("line_stops", "topic", "the topic"),
     ("line_stops", "partition", "its partition"),
     ("line_stops", "rejects", "rejects in the window"),
@@ -161,6 +185,10 @@ COMMENTS: list[tuple[str, str | None, str]] = [
 ]
 
 COMMENTS_BEFORE: list[tuple[str, str | None, str]] = [
-    ("events", "outcome", "applied | stale (something newer was there) | ignored (a type that changes nothing here) | dead (set aside in the dead-letter topic)"),
+    (
+        "events",
+        "outcome",
+        "applied | stale (something newer was there) | ignored (a type that changes nothing here) | dead (set aside in the dead-letter topic)",
+    ),
     ("events", "reason", "why it is dead: field and reason, no payload"),
 ]
