@@ -14,7 +14,6 @@ import aiokafka.conn
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 
-
 _Untyped: Any = AIOKafkaConnection  # its methods have no annotations
 
 
