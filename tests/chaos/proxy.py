@@ -28,6 +28,8 @@ class Proxy:
         self.target = target
         self.delay_s = 0.0
         """How long each piece is on its way."""
+        self.held = 0
+        """How many pieces have been held since the last `heal`."""
         self._requests, self._answers = asyncio.Event(), asyncio.Event()
         self._accepting = True
         self._connections: dict[asyncio.Task[None], Connection] = {}
@@ -53,6 +55,7 @@ class Proxy:
     def heal(self) -> None:
         """Be a good network again; what was held goes on its way."""
         self.delay_s = 0.0
+        self.held = 0
         self._accepting = True
         self._requests.set()
         self._answers.set()
@@ -122,6 +125,7 @@ class Proxy:
         while piece := await source.reader.read(PIECE):
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
+            self.held += not gate.is_set()
             await gate.wait()
             sink.writer.write(piece)
             await sink.writer.drain()

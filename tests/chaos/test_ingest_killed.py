@@ -51,7 +51,7 @@ async def test_killed_between_kafka_and_the_answer(
     await until(lambda: _count(crowd), (20).__lt__)
     arena.to_kafka.hold_answers()
     answered = len(crowd.accepted)
-    await asyncio.sleep(0.3)  # records go out, answers stay out
+    await until(lambda: _held(arena), bool)
     await asyncio.to_thread(ingest.kill)
     arena.to_kafka.reset()
     arena.to_kafka.heal()
@@ -61,6 +61,10 @@ async def test_killed_between_kafka_and_the_answer(
     await asyncio.to_thread(troupe.start_worker, database_url)
 
     await witness.check(story)
+
+
+async def _held(arena: Arena) -> int:
+    return arena.to_kafka.held
 
 
 async def _count(crowd: Crowd) -> int:
