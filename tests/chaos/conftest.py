@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
@@ -44,19 +45,14 @@ async def arena(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena
 @pytest.fixture(scope="session")
 async def servers(arena: Arena) -> Servers:
     """Where the arena's servers are; PostgreSQL past its proxy."""
-    return Servers(
-        bootstrap_servers=arena.kafka.bootstrap_servers, database_url=arena.postgres.url
-    )
+    return Servers(bootstrap_servers=arena.kafka.bootstrap_servers, database_url=arena.postgres.url)
 
 
 @pytest.fixture(autouse=True)
-def _heal(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave a good network behind."""
+async def _heal(arena: Arena) -> AsyncIterator[None]:
+    """Leave a good network and living servers behind."""
     yield
-    if "arena" in request.fixturenames:
-        arena: Arena = request.getfixturevalue("arena")
-        arena.to_kafka.heal()
-        arena.to_postgres.heal()
+    await asyncio.to_thread(arena.heal)
 
 
 @pytest.fixture

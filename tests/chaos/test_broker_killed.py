@@ -36,7 +36,7 @@ async def test_the_broker_dies(
 ) -> None:
     """SIGKILL to the broker under load, back after seconds: no 202 was a lie, and all goes on."""
     before, after = make_story(chance, events=1200), make_story(chance, events=600)
-    crowd = Crowd(port=free_port())
+    crowd = Crowd(port=free_port(), pause_s=0.02)
     worker = await asyncio.to_thread(troupe.start_worker, database_url, name)
     ingest = await asyncio.to_thread(troupe.start_ingest, crowd.port)
     telling = asyncio.create_task(crowd.tell(before.told))

@@ -7,11 +7,9 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer
-
-from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
 from tests.chaos.promises import count_in_ledger
 from tests.chaos.stories import make_story, publish
+from tests.chaos.storm import join_and_leave
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -102,25 +100,6 @@ async def test_a_zombie(
     await witness.check(story)
     await witness.check(more)
     assert [zombie.poll(), heir.poll()] == [None, None]
-
-
-async def join_and_leave(bootstrap_servers: str, chance: random.Random, *, times: int) -> None:
-    """Join the workers' group, take partitions away from them, leave, and again."""
-    for _ in range(times):
-        guest = AIOKafkaConsumer(
-            USER_EVENTS.name,
-            ORG_EVENTS.name,
-            bootstrap_servers=bootstrap_servers,
-            group_id=GROUP,
-            enable_auto_commit=False,
-            rebalance_timeout_ms=30_000,
-        )
-        try:
-            await guest.start()
-            await asyncio.sleep(chance.uniform(0, 0.3))
-        finally:
-            await guest.stop()
-        await asyncio.sleep(chance.uniform(0, 0.3))
 
 
 async def _publish_slowly(producer: AIOKafkaProducer, told: Sequence[Told]) -> None:

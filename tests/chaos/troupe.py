@@ -9,6 +9,8 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
+
 from deploy.stack import Kafka, Postgres, Process, Program
 from deploy.stack.ports import LOOPBACK, free_port
 from tests.chaos.proxy import Proxy
@@ -28,14 +30,17 @@ class Arena:
     to_kafka: Proxy
     to_postgres: Proxy
 
-    @property
-    def proxied_url(self) -> str:
-        """The URL of PostgreSQL's first database, through the proxy."""
-        return self.proxied(self.postgres.url)
-
     def proxied(self, url: str) -> str:
         """Return the same URL through the proxy."""
         return url.replace(f":{self.postgres.port}/", f":{self.to_postgres.port}/")
+
+    def heal(self) -> None:
+        """Have a good network and both servers again. Blocks."""
+        self.to_kafka.heal()
+        self.to_postgres.heal()
+        for server in (self.kafka, self.postgres):
+            if not psutil.pid_exists(server.pid):
+                server.start()
 
 
 @contextlib.asynccontextmanager
@@ -46,9 +51,7 @@ async def open_arena(data: Path) -> AsyncIterator[Arena]:
     async with Proxy(kafka.port) as to_kafka, Proxy(postgres.port) as to_postgres:
         kafka.advertised_port = to_kafka.port
         with kafka, postgres:
-            yield Arena(
-                kafka=kafka, postgres=postgres, to_kafka=to_kafka, to_postgres=to_postgres
-            )
+            yield Arena(kafka=kafka, postgres=postgres, to_kafka=to_kafka, to_postgres=to_postgres)
 
 
 class Troupe:
@@ -60,9 +63,14 @@ class Troupe:
 
     def close(self) -> None:
         """Kill whatever still runs, and print the end of every log."""
+        self.kill()
+        for process in self.started:
+            print(process.log_tail(100))  # noqa: T201  # pytest shows it where the test fails
+
+    def kill(self) -> None:
+        """Kill whatever still runs."""
         for process in self.started:
             process.kill()
-            print(process.log_tail(100))  # noqa: T201  # pytest shows it where the test fails
 
     def start_worker(
         self, database_url: str, name: str | None = "chaos", kafka: str | None = None
