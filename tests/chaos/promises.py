@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from schema.kafka.headers import read_headers
-from schema.kafka.topics import ORG_EVENTS, USER_EVENTS, dead_letter_topic
+from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS, dead_letter_topic
 from tests.integration.workers.order.tables import about, differences, found_tables
 from tests.waiting import until
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 NOT_YET: Final = ("signup_source", "last_active")
 """Where model and worker do not agree yet, fault or no fault: the proof of order tells."""
 
+SOURCES: Final = [
+    TopicPartition(topic.name, number)
+    for topic in (USER_EVENTS, ORG_EVENTS)
+    for number in range(topic.partitions)
+]
 LETTERS: Final = [
     TopicPartition(topic.name, number)
     for topic in map(dead_letter_topic, (USER_EVENTS, ORG_EVENTS))
@@ -90,6 +96,23 @@ class Witness:
             await connection.close()
         # The letter is written after its ledger row is committed, and before the offset.
         await until(lambda: self.letters(story.ids), story.dead.issubset, within_s=30)
+
+    async def lag(self) -> int:
+        """Return how many records the workers' group has not committed yet."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers)
+        try:
+            await admin.start()
+            await consumer.start()
+            committed = await admin.list_consumer_group_offsets(GROUP)
+            ends = await consumer.end_offsets(SOURCES)
+            return sum(
+                end - max(committed[tp].offset if tp in committed else 0, 0)
+                for tp, end in ends.items()
+            )
+        finally:
+            await consumer.stop()
+            await admin.close()
 
     async def letters(self, ids: Iterable[str]) -> set[str]:
         """Return which of these events a dead-letter topic holds."""

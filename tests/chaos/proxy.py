@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from deploy.stack.ports import LOOPBACK, free_port
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
 PIECE: Final = 64 * 1024
@@ -85,6 +86,10 @@ class Proxy:
     def reset(self) -> None:
         """End every connection with a TCP reset, as a server that is gone would."""
         self._end(Connection.reset)
+
+    def crash(self, chance: random.Random) -> None:
+        """End every connection one way or the other, as a server that is killed does."""
+        self._end(lambda connection: chance.choice([Connection.cut, Connection.reset])(connection))
 
     def _end(self, how: Callable[[Connection], None]) -> None:
         for task, connection in list(self._connections.items()):

@@ -50,6 +50,7 @@ async def test_the_broker_dies(
 
     await witness.check(before)
     await witness.check(after)
+    await until(witness.lag, (0).__eq__)
     assert [worker.poll(), ingest.poll()] == [None, None]
 
 

@@ -10,6 +10,7 @@ import pytest
 from deploy.stack.ports import free_port
 from tests.chaos.crowd import Crowd
 from tests.chaos.stories import make_story
+from tests.waiting import until
 
 if TYPE_CHECKING:
     import random
@@ -40,6 +41,7 @@ async def test_a_bad_network(
     await telling
 
     await witness.check(story)
+    await until(witness.lag, (0).__eq__)
     assert worker.poll() is None
 
 

@@ -60,7 +60,7 @@ def _plant(story: Story, places: tuple[int, ...]) -> Story:
     tag = story.told[0].event_id.removeprefix("msg_")
     planted = set()
     for place in sorted(place + start for place in places for start in (0, BATCH)):
-        poison = make_refused(f"{tag}{place}")
+        poison = make_refused(f"{tag}p{place}")
         told.insert(place, poison)
         planted.add(poison.event_id)
     return replace(story, told=told, planted=frozenset(planted))

@@ -75,17 +75,22 @@ class Troupe:
     def start_worker(
         self, database_url: str, name: str | None = "chaos", kafka: str | None = None
     ) -> Process:
-        """Start a worker; a name makes it a static member of its group."""
+        """Start a worker, and return when it would stop politely: it may still be joining.
+
+        A name makes it a static member of its group.
+        """
+        port = free_port()
         # Killed members of a group are missed only after the session timeout of 10 s; one that
         # comes back under the same name takes its partitions over at once.
         membership = {"WORKER_INSTANCE_ID": name} if name else {}
         environment = {
             "KAFKA_BOOTSTRAP_SERVERS": kafka or self.kafka,
             "DATABASE_URL": database_url,
-            "WORKER_METRICS_PORT": str(free_port()),
+            "WORKER_METRICS_PORT": str(port),
             "WORKER_BATCH_SIZE": "100",
         }
-        return self._start("workers", environment | membership)
+        live = f"http://{LOOPBACK}:{port}/livez"
+        return self._start("workers", environment | membership, ready=live)
 
     def start_ingest(self, port: int) -> Process:
         """Start an ingest on that port, and return when it is ready to publish."""
@@ -96,14 +101,14 @@ class Troupe:
         )
         return self._start("ingest", dict(environment), ready=f"http://{LOOPBACK}:{port}/readyz")
 
-    def _start(self, module: str, environment: dict[str, str], ready: str = "") -> Process:
+    def _start(self, module: str, environment: dict[str, str], *, ready: str) -> Process:
         process = Process(
             Program(
                 name=module,
                 command=[sys.executable, "-m", module],
                 environment={"PATH": os.environ["PATH"], "LOG_FORMAT": "json", **environment},
                 log=self.logs / f"{module}-{len(self.started)}.log",
-                ready=(lambda: _answers(ready)) if ready else None,
+                ready=lambda: _answers(ready),
             )
         )
         process.start()
