@@ -89,7 +89,9 @@ class Proxy:
 
     def crash(self, chance: random.Random) -> None:
         """End every connection one way or the other, as a server that is killed does."""
-        self._end(lambda connection: chance.choice([Connection.cut, Connection.reset])(connection))
+        for task, connection in list(self._connections.items()):
+            chance.choice([connection.cut, connection.reset])()
+            task.cancel()
 
     def _end(self, how: Callable[[Connection], None]) -> None:
         for task, connection in list(self._connections.items()):
