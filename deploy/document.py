@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,8 @@ def _default(field: FieldInfo) -> str:
         return "**required**"
     if field.default in {None, PydanticUndefined, ()}:
         return ""
+    if isinstance(field.default, timedelta):
+        return f"`{field.default.total_seconds():.0f}`"
     return f"`{field.default}`"
 
 

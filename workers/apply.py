@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows and ledger together, or nothing.
 
-Thirteen statements at most, whatever the batch holds. Every row is a function of the set of events
+Fifteen statements at most, whatever the batch holds. Every row is a function of the set of events
 seen, so that applying a batch again changes nothing.
 """
 
@@ -98,8 +98,12 @@ async def _apply_all(
         DeletionRow: await _delete_users(connection, batch.of(DeletionRow), policy),
         OrganizationRow: await _write_organizations(connection, batch.of(OrganizationRow)),
         SessionRow: await _write_sessions(connection, batch.of(SessionRow)),
-        MembershipRow: await _upsert(connection, "memberships", batch.of(MembershipRow)),
-        InvitationRow: await _upsert(connection, "invitations", batch.of(InvitationRow)),
+        MembershipRow: await _write(
+            connection, "upsert_memberships", batch.of(MembershipRow).values()
+        ),
+        InvitationRow: await _write(
+            connection, "upsert_invitations", batch.of(InvitationRow).values()
+        ),
     }
     names = batch.of(NameRow)
     if names:
@@ -119,16 +123,20 @@ def _mentions(events: Iterable[Event]) -> list[Row]:
     return [UserRow(id=derive_id(each), clerk_id=each, creates=False) for each in ids]
 
 
-async def _upsert(connection: Connection, table: str, rows: Mapping[Any, Row]) -> set[Any]:
+async def _write(connection: Connection, name: str, rows: Collection[Iterable[Any]]) -> set[Any]:
     """Write rows, and return the ids of those that were changed."""
     if not rows:
         return set()
-    found = await connection.fetch(_SQL[f"upsert_{table}"], *columns(rows.values()))
+    found = await connection.fetch(_SQL[name], *columns(rows))
     return {row["id"] for row in found}
 
 
 async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> set[Any]:
-    changed = await _upsert(connection, "users", users)
+    """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
+    creating = [user[:-1] for user in users.values() if user.creates]
+    new = await _write(connection, "insert_users", creating)
+    known = [user[:-1] for user in users.values() if user.id not in new]
+    changed = new | await _write(connection, "upsert_users", known)
     others = [
         (user.id, user.last_sign_in_at, user.last_active_at, user.signup_source, user.last_event_at)
         for user in users.values()
@@ -153,7 +161,9 @@ async def _delete_users(
 async def _write_organizations(
     connection: Connection, organizations: Mapping[Any, OrganizationRow]
 ) -> set[Any]:
-    changed = await _upsert(connection, "organizations", organizations)
+    new = await _write(connection, "insert_organizations", organizations.values())
+    known = [each for each in organizations.values() if each.id not in new]
+    changed = new | await _write(connection, "upsert_organizations", known)
     ended = [each.id for each in organizations.values() if each.deleted_at]
     if ended:
         await empty_organizations(connection, ended)
@@ -161,7 +171,7 @@ async def _write_organizations(
 
 
 async def _write_sessions(connection: Connection, sessions: Mapping[Any, SessionRow]) -> set[Any]:
-    changed = await _upsert(connection, "sessions", sessions)
+    changed = await _write(connection, "upsert_sessions", sessions.values())
     if sessions:
         seen = [
             (

@@ -1,29 +1,42 @@
+-- name: insert_users
+-- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
+-- order; and with every unique index to tell a conflict, because whoever finds one in an index
+-- that is not asked for waits while others wait for him. Returns who is new.
+INSERT INTO users (
+    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
+    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
+    version, version_timestamp, version_event_id, signup_source, last_event_at
+)
+SELECT incoming.*
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
+    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
+    $19::text[], $20::text[], $21::timestamptz[]
+) AS incoming (id)
+ORDER BY incoming.id
+ON CONFLICT DO NOTHING
+RETURNING id
+
 -- name: upsert_users
--- Write the newest snapshot of each user, or a stub for one who was only named. Every row is
--- locked in key order, changed or not, before anything that belongs to a user is written: that
--- alone keeps workers from deadlocks and from writing beside an erasure. Nothing is written on
--- a tombstone; a user whose deletion is held back changes on, hidden. Returns who changed.
+-- Write the newest snapshot of users who have a row. Every row is locked in key order, changed or
+-- not, before anything that belongs to a user is written: that keeps workers from deadlocks and
+-- from writing beside an erasure. Nothing is written on a tombstone; a user whose deletion is
+-- held back changes on, hidden. Returns who changed.
 INSERT INTO users AS stored (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
     version, version_timestamp, version_event_id, signup_source, last_event_at
 )
-SELECT
-    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
-    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
-    version, version_timestamp, version_event_id, signup_source, last_event_at
+SELECT incoming.*
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
     $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
-    $19::text[], $20::text[], $21::timestamptz[], $22::boolean[]
-) AS incoming (
-    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
-    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
-    version, version_timestamp, version_event_id, signup_source, last_event_at, creates
-)
-WHERE creates OR EXISTS (SELECT FROM users WHERE users.id = incoming.id)
-ORDER BY id
+    $19::text[], $20::text[], $21::timestamptz[]
+) AS incoming (id)
+WHERE EXISTS (SELECT FROM users WHERE users.id = incoming.id)
+ORDER BY incoming.id
 ON CONFLICT (id) DO UPDATE SET
     email = excluded.email,
     email_verified = excluded.email_verified,
@@ -96,9 +109,24 @@ WHERE stored.id = ended.id
     )
 RETURNING stored.id
 
+-- name: insert_organizations
+-- Write organizations that have no row yet, as insert_users does. Returns what is new.
+INSERT INTO organizations (
+    id, clerk_id, name, slug, image_url, public_metadata, status, created_at, updated_at,
+    deleted_at, version, version_timestamp, version_event_id
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[],
+    $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::bigint[],
+    $13::text[]
+) AS incoming (id)
+ORDER BY incoming.id
+ON CONFLICT DO NOTHING
+RETURNING id
+
 -- name: upsert_organizations
--- Write the newest snapshot or the end of each organization, or a stub; all rows are locked in
--- key order. An end absorbs. Returns what changed.
+-- Write the newest snapshot or the end of organizations that have a row; all are locked in key
+-- order. An end absorbs. Returns what changed.
 INSERT INTO organizations AS stored (
     id, clerk_id, name, slug, image_url, public_metadata, status, created_at, updated_at,
     deleted_at, version, version_timestamp, version_event_id
@@ -233,8 +261,7 @@ WHERE (
 RETURNING stored.id
 
 -- name: upsert_invitations
--- Write each accepted invitation, unless its user is erased or its organization deleted. Returns
--- what changed.
+-- Write each accepted invitation, unless its user is erased. Returns what changed.
 INSERT INTO organization_invitations AS stored (
     id, clerk_id, organization_id, user_id, role, created_at, accepted_at, version,
     version_timestamp, version_event_id
@@ -246,8 +273,6 @@ FROM unnest(
 ) AS incoming (id, clerk_id, organization_id, user_id)
 JOIN users ON users.id = incoming.user_id
     AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-JOIN organizations ON organizations.id = incoming.organization_id
-    AND organizations.deleted_at IS NULL
 ORDER BY incoming.id
 ON CONFLICT (id) DO UPDATE SET
     organization_id = excluded.organization_id,

@@ -1,83 +1,90 @@
 -- name: derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is how long histories may be.
-INSERT INTO user_data AS stored (user_id, key, value)
-SELECT users.id, derived.key, derived.value
-FROM users
-CROSS JOIN LATERAL (
-    SELECT count(*) AS number, max(last_active_at) AS last_active_at
-    FROM sessions WHERE user_id = users.id AND NOT impersonated
-) AS signed_in
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
-    FROM (
-        SELECT created_at, id, jsonb_strip_nulls(jsonb_build_object(
-            'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-            'device', device,
-            'ip', ip_address,
-            'success', true
-        )) AS entry
-        FROM sessions
-        WHERE user_id = users.id AND NOT impersonated
-        ORDER BY created_at DESC, id DESC
-        LIMIT $2
-    ) AS newest
-) AS logins
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(entry ORDER BY version DESC), '[]') AS history
-    FROM (
-        SELECT version, jsonb_build_object(
-            'first_name', first_name,
-            'last_name', last_name,
-            'timestamp', to_char(
-                to_timestamp(version / 1000) AT TIME ZONE 'UTC'
-                    + version % 1000 * interval '1 millisecond',
-                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-            )
-        ) AS entry
+WITH differing AS MATERIALIZED (
+    SELECT users.id AS user_id, derived.key, derived.value
+    FROM users
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number, max(last_active_at) AS last_active_at
+        FROM sessions WHERE user_id = users.id AND NOT impersonated
+    ) AS signed_in
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
         FROM (
-            SELECT
-                *,
-                row(first_name, last_name) IS DISTINCT FROM row(
-                    lag(first_name) OVER earlier, lag(last_name) OVER earlier
-                ) OR row_number() OVER earlier = 1 AS changed
-            FROM user_names WHERE user_id = users.id
-            WINDOW earlier AS (ORDER BY version)
-        ) AS compared
-        WHERE changed
-        ORDER BY version DESC
-        LIMIT $2
-    ) AS newest
-) AS names
-CROSS JOIN LATERAL (
-    SELECT EXISTS (
-        SELECT FROM organization_invitations
-        WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
-    ) AS first
-) AS invited
-CROSS JOIN LATERAL (
-    VALUES
-        ('session_count', to_jsonb(signed_in.number)),
-        ('login_history', logins.history),
-        ('name_history', names.history),
-        ('last_active', to_jsonb(to_char(
-            greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-        ))),
-        ('last_clerk_sync', to_jsonb(to_char(
-            users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-        ))),
-        ('signup_date', to_jsonb(to_char(
-            users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-        ))),
-        ('signup_source', to_jsonb(
-            CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
-        ))
-) AS derived (key, value)
-LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-WHERE users.id = ANY($1::uuid[])
-    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-    AND derived.value IS NOT NULL
-    AND known.value IS DISTINCT FROM derived.value
-ORDER BY users.id, derived.key
+            SELECT created_at, id, jsonb_strip_nulls(jsonb_build_object(
+                'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                'device', device,
+                'ip', ip_address,
+                'success', true
+            )) AS entry
+            FROM sessions
+            WHERE user_id = users.id AND NOT impersonated
+            ORDER BY created_at DESC, id DESC
+            LIMIT $2
+        ) AS newest
+    ) AS logins
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(entry ORDER BY version DESC), '[]') AS history
+        FROM (
+            SELECT version, jsonb_build_object(
+                'first_name', first_name,
+                'last_name', last_name,
+                'timestamp', to_char(
+                    to_timestamp(version / 1000) AT TIME ZONE 'UTC'
+                        + version % 1000 * interval '1 millisecond',
+                    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )
+            ) AS entry
+            FROM (
+                SELECT
+                    *,
+                    row(first_name, last_name) IS DISTINCT FROM row(
+                        lag(first_name) OVER earlier, lag(last_name) OVER earlier
+                    ) OR row_number() OVER earlier = 1 AS changed
+                FROM user_names WHERE user_id = users.id
+                WINDOW earlier AS (ORDER BY version)
+            ) AS compared
+            WHERE changed
+            ORDER BY version DESC
+            LIMIT $2
+        ) AS newest
+    ) AS names
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM organization_invitations
+            WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
+        ) AS first
+    ) AS invited
+    CROSS JOIN LATERAL (
+        VALUES
+            ('session_count', to_jsonb(signed_in.number)),
+            ('login_history', logins.history),
+            ('name_history', names.history),
+            ('last_active', to_jsonb(to_char(
+                greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
+                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            ))),
+            ('last_clerk_sync', to_jsonb(to_char(
+                users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            ))),
+            ('signup_date', to_jsonb(to_char(
+                users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            ))),
+            ('signup_source', to_jsonb(
+                CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
+            ))
+    ) AS derived (key, value)
+    LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
+    WHERE users.id = ANY($1::uuid[])
+        AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+        AND known.value IS DISTINCT FROM derived.value
+),
+gone AS (
+    DELETE FROM user_data USING differing
+    WHERE user_data.user_id = differing.user_id
+        AND user_data.key = differing.key
+        AND differing.value IS NULL
+)
+INSERT INTO user_data (user_id, key, value)
+SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value

@@ -37,9 +37,10 @@ FROM erased
 WHERE events.clerk_user_id = erased.clerk_id AND events.type <> 'user.deleted'
 
 -- name: empty_organizations
--- A deleted organization has no members. Its row is locked already.
-WITH ended AS (
-    SELECT id FROM organizations WHERE id = ANY($1::uuid[]) AND status = 'deleted'
-),
-memberships AS (DELETE FROM organization_memberships USING ended WHERE organization_id = ended.id)
-DELETE FROM organization_invitations USING ended WHERE organization_id = ended.id
+-- A deleted organization has no members; that somebody was invited stays true. Its row is locked
+-- already.
+DELETE FROM organization_memberships
+USING organizations
+WHERE organization_id = organizations.id
+    AND organizations.id = ANY($1::uuid[])
+    AND organizations.status = 'deleted'

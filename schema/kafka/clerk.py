@@ -240,12 +240,17 @@ def read_data(envelope: Envelope, decoder: msgspec.json.Decoder[DataT]) -> DataT
     return _decode(decoder, envelope.data, "$.data")
 
 
+def in_ms(value: int) -> int:
+    """Return a time in milliseconds, whichever of its two units Clerk used."""
+    return value * 1000 if 0 <= value < _SECONDS_BELOW else value
+
+
 def read_ms(value: int, field: str) -> int:
-    """Return `value` in milliseconds since 1970, whichever of its two units Clerk used.
+    """Return `value` in milliseconds since 1970 as `in_ms` does.
 
     Raises MalformedEventError naming `field` when no calendar holds it.
     """
-    ms = value * 1000 if 0 <= value < _SECONDS_BELOW else value
+    ms = in_ms(value)
     if not 0 <= ms <= MAX_MS:
         raise MalformedEventError(field, "not a time between 1970 and 9999")
     return ms

@@ -180,7 +180,7 @@ class OperationsRow(Struct, frozen=True, kw_only=True):
 
 
 class OrganizationInvitationsRow(Struct, frozen=True, kw_only=True):
-    """One row for each accepted invitation of a living organization to a user who is not erased."""
+    """One row for each accepted invitation of a user who is not erased."""
 
     id: UUID
     """UUIDv5 of clerk_id"""

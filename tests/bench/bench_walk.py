@@ -8,8 +8,8 @@ handler, so the servers are compared by the CPU time that a webhook costs them.
 from __future__ import annotations
 
 import asyncio
-import json
 import contextlib
+import json
 import multiprocessing
 import os
 import sys

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -123,8 +124,7 @@ def table(tallies: Mapping[str, Tally]) -> str:
 
 
 def _cells(tally: Tally) -> tuple[str, ...]:
-    seconds = sorted(tally.seconds)
-    recovery = f"{seconds[len(seconds) // 2]:.1f}, {seconds[-1]:.1f}"
+    recovery = f"{statistics.median(tally.seconds):.1f}, {max(tally.seconds):.1f}"
     counts = (tally.times, tally.lost, tally.duplicated, tally.wrong)
     return (*map(str, counts), recovery)
 

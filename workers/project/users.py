@@ -12,6 +12,7 @@ from schema.kafka.clerk import (
     Envelope,
     MalformedEventError,
     User,
+    in_ms,
     read_data,
     read_ms,
     time_from_ms,
@@ -216,7 +217,7 @@ def _is_from_signup(address: EmailAddress | PhoneNumber, user: User) -> bool:
     # Clerk makes the addresses of a sign-up just before the user, later ones later.
     if address.created_at is None or user.created_at is None:
         return False
-    return address.created_at <= user.created_at
+    return in_ms(address.created_at) <= in_ms(user.created_at)
 
 
 class _Role(msgspec.Struct, frozen=True):

@@ -70,8 +70,7 @@ INVITATIONS: Final = sa.Table(
     time("created_at", "when it was made", nullable=False),
     time("accepted_at", "data.updated_at: when it was accepted", nullable=False),
     *versions("data.updated_at in ms; the newest wins"),
-    comment="One row for each accepted invitation of a living organization to a user who is not"
-    " erased.",
+    comment="One row for each accepted invitation of a user who is not erased.",
 )
 sa.Index("organization_invitations_organization_id_idx", INVITATIONS.c.organization_id)
 sa.Index("organization_invitations_user_id_idx", INVITATIONS.c.user_id)

@@ -147,7 +147,7 @@ async def test_a_restoration_voids_the_deletions_before_it(pool: Pool) -> None:
 
 
 async def test_a_deleted_organization_has_no_members(pool: Pool) -> None:
-    """Neither those who were there nor those who come late; its users stay."""
+    """Neither early nor late ones; its users stay, and that they were invited."""
     await _apply(pool, *_life())
     await _apply(pool, make_body("organization.deleted"))
     late = await _apply(pool, make_body("organizationMembership.updated"))
@@ -157,5 +157,5 @@ async def test_a_deleted_organization_has_no_members(pool: Pool) -> None:
     assert organization is not None
     assert (organization["status"], organization["name"]) == ("deleted", None)
     assert await _count(pool, "organization_memberships") == 0
-    assert await _count(pool, "organization_invitations") == 0
+    assert await _count(pool, "organization_invitations") == 1
     assert (await _user(pool))["status"] == "active"

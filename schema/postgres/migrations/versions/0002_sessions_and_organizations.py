@@ -319,7 +319,7 @@ COMMENTS: list[tuple[str, str | None, str]] = [
     (
         "organization_invitations",
         None,
-        "One row for each accepted invitation of a living organization to a user who is not erased.",
+        "One row for each accepted invitation of a user who is not erased.",
     ),
     ("organization_invitations", "id", "UUIDv5 of clerk_id"),
     ("organization_invitations", "clerk_id", "Clerk's invitation id"),

@@ -1,29 +1,42 @@
+-- name: workers_apply_insert_users
+-- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
+-- order; and with every unique index to tell a conflict, because whoever finds one in an index
+-- that is not asked for waits while others wait for him. Returns who is new.
+INSERT INTO users (
+    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
+    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
+    version, version_timestamp, version_event_id, signup_source, last_event_at
+)
+SELECT incoming.*
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
+    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
+    $19::text[], $20::text[], $21::timestamptz[]
+) AS incoming (id)
+ORDER BY incoming.id
+ON CONFLICT DO NOTHING
+RETURNING id
+
 -- name: workers_apply_upsert_users
--- Write the newest snapshot of each user, or a stub for one who was only named. Every row is
--- locked in key order, changed or not, before anything that belongs to a user is written: that
--- alone keeps workers from deadlocks and from writing beside an erasure. Nothing is written on
--- a tombstone; a user whose deletion is held back changes on, hidden. Returns who changed.
+-- Write the newest snapshot of users who have a row. Every row is locked in key order, changed or
+-- not, before anything that belongs to a user is written: that keeps workers from deadlocks and
+-- from writing beside an erasure. Nothing is written on a tombstone; a user whose deletion is
+-- held back changes on, hidden. Returns who changed.
 INSERT INTO users AS stored (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
     version, version_timestamp, version_event_id, signup_source, last_event_at
 )
-SELECT
-    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
-    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
-    version, version_timestamp, version_event_id, signup_source, last_event_at
+SELECT incoming.*
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
     $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
-    $19::text[], $20::text[], $21::timestamptz[], $22::boolean[]
-) AS incoming (
-    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
-    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
-    version, version_timestamp, version_event_id, signup_source, last_event_at, creates
-)
-WHERE creates OR EXISTS (SELECT FROM users WHERE users.id = incoming.id)
-ORDER BY id
+    $19::text[], $20::text[], $21::timestamptz[]
+) AS incoming (id)
+WHERE EXISTS (SELECT FROM users WHERE users.id = incoming.id)
+ORDER BY incoming.id
 ON CONFLICT (id) DO UPDATE SET
     email = excluded.email,
     email_verified = excluded.email_verified,
@@ -96,9 +109,24 @@ WHERE stored.id = ended.id
     )
 RETURNING stored.id
 
+-- name: workers_apply_insert_organizations
+-- Write organizations that have no row yet, as insert_users does. Returns what is new.
+INSERT INTO organizations (
+    id, clerk_id, name, slug, image_url, public_metadata, status, created_at, updated_at,
+    deleted_at, version, version_timestamp, version_event_id
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[],
+    $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::bigint[],
+    $13::text[]
+) AS incoming (id)
+ORDER BY incoming.id
+ON CONFLICT DO NOTHING
+RETURNING id
+
 -- name: workers_apply_upsert_organizations
--- Write the newest snapshot or the end of each organization, or a stub; all rows are locked in
--- key order. An end absorbs. Returns what changed.
+-- Write the newest snapshot or the end of organizations that have a row; all are locked in key
+-- order. An end absorbs. Returns what changed.
 INSERT INTO organizations AS stored (
     id, clerk_id, name, slug, image_url, public_metadata, status, created_at, updated_at,
     deleted_at, version, version_timestamp, version_event_id
@@ -233,8 +261,7 @@ WHERE (
 RETURNING stored.id
 
 -- name: workers_apply_upsert_invitations
--- Write each accepted invitation, unless its user is erased or its organization deleted. Returns
--- what changed.
+-- Write each accepted invitation, unless its user is erased. Returns what changed.
 INSERT INTO organization_invitations AS stored (
     id, clerk_id, organization_id, user_id, role, created_at, accepted_at, version,
     version_timestamp, version_event_id
@@ -246,8 +273,6 @@ FROM unnest(
 ) AS incoming (id, clerk_id, organization_id, user_id)
 JOIN users ON users.id = incoming.user_id
     AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-JOIN organizations ON organizations.id = incoming.organization_id
-    AND organizations.deleted_at IS NULL
 ORDER BY incoming.id
 ON CONFLICT (id) DO UPDATE SET
     organization_id = excluded.organization_id,
@@ -292,85 +317,92 @@ SELECT count(*) FROM users WHERE erase_at IS NOT NULL
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is how long histories may be.
-INSERT INTO user_data AS stored (user_id, key, value)
-SELECT users.id, derived.key, derived.value
-FROM users
-CROSS JOIN LATERAL (
-    SELECT count(*) AS number, max(last_active_at) AS last_active_at
-    FROM sessions WHERE user_id = users.id AND NOT impersonated
-) AS signed_in
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
-    FROM (
-        SELECT created_at, id, jsonb_strip_nulls(jsonb_build_object(
-            'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-            'device', device,
-            'ip', ip_address,
-            'success', true
-        )) AS entry
-        FROM sessions
-        WHERE user_id = users.id AND NOT impersonated
-        ORDER BY created_at DESC, id DESC
-        LIMIT $2
-    ) AS newest
-) AS logins
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(entry ORDER BY version DESC), '[]') AS history
-    FROM (
-        SELECT version, jsonb_build_object(
-            'first_name', first_name,
-            'last_name', last_name,
-            'timestamp', to_char(
-                to_timestamp(version / 1000) AT TIME ZONE 'UTC'
-                    + version % 1000 * interval '1 millisecond',
-                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-            )
-        ) AS entry
+WITH differing AS MATERIALIZED (
+    SELECT users.id AS user_id, derived.key, derived.value
+    FROM users
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number, max(last_active_at) AS last_active_at
+        FROM sessions WHERE user_id = users.id AND NOT impersonated
+    ) AS signed_in
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
         FROM (
-            SELECT
-                *,
-                row(first_name, last_name) IS DISTINCT FROM row(
-                    lag(first_name) OVER earlier, lag(last_name) OVER earlier
-                ) OR row_number() OVER earlier = 1 AS changed
-            FROM user_names WHERE user_id = users.id
-            WINDOW earlier AS (ORDER BY version)
-        ) AS compared
-        WHERE changed
-        ORDER BY version DESC
-        LIMIT $2
-    ) AS newest
-) AS names
-CROSS JOIN LATERAL (
-    SELECT EXISTS (
-        SELECT FROM organization_invitations
-        WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
-    ) AS first
-) AS invited
-CROSS JOIN LATERAL (
-    VALUES
-        ('session_count', to_jsonb(signed_in.number)),
-        ('login_history', logins.history),
-        ('name_history', names.history),
-        ('last_active', to_jsonb(to_char(
-            greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-        ))),
-        ('last_clerk_sync', to_jsonb(to_char(
-            users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-        ))),
-        ('signup_date', to_jsonb(to_char(
-            users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-        ))),
-        ('signup_source', to_jsonb(
-            CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
-        ))
-) AS derived (key, value)
-LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-WHERE users.id = ANY($1::uuid[])
-    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-    AND derived.value IS NOT NULL
-    AND known.value IS DISTINCT FROM derived.value
-ORDER BY users.id, derived.key
+            SELECT created_at, id, jsonb_strip_nulls(jsonb_build_object(
+                'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                'device', device,
+                'ip', ip_address,
+                'success', true
+            )) AS entry
+            FROM sessions
+            WHERE user_id = users.id AND NOT impersonated
+            ORDER BY created_at DESC, id DESC
+            LIMIT $2
+        ) AS newest
+    ) AS logins
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(entry ORDER BY version DESC), '[]') AS history
+        FROM (
+            SELECT version, jsonb_build_object(
+                'first_name', first_name,
+                'last_name', last_name,
+                'timestamp', to_char(
+                    to_timestamp(version / 1000) AT TIME ZONE 'UTC'
+                        + version % 1000 * interval '1 millisecond',
+                    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )
+            ) AS entry
+            FROM (
+                SELECT
+                    *,
+                    row(first_name, last_name) IS DISTINCT FROM row(
+                        lag(first_name) OVER earlier, lag(last_name) OVER earlier
+                    ) OR row_number() OVER earlier = 1 AS changed
+                FROM user_names WHERE user_id = users.id
+                WINDOW earlier AS (ORDER BY version)
+            ) AS compared
+            WHERE changed
+            ORDER BY version DESC
+            LIMIT $2
+        ) AS newest
+    ) AS names
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM organization_invitations
+            WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
+        ) AS first
+    ) AS invited
+    CROSS JOIN LATERAL (
+        VALUES
+            ('session_count', to_jsonb(signed_in.number)),
+            ('login_history', logins.history),
+            ('name_history', names.history),
+            ('last_active', to_jsonb(to_char(
+                greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
+                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            ))),
+            ('last_clerk_sync', to_jsonb(to_char(
+                users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            ))),
+            ('signup_date', to_jsonb(to_char(
+                users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            ))),
+            ('signup_source', to_jsonb(
+                CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
+            ))
+    ) AS derived (key, value)
+    LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
+    WHERE users.id = ANY($1::uuid[])
+        AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+        AND known.value IS DISTINCT FROM derived.value
+),
+gone AS (
+    DELETE FROM user_data USING differing
+    WHERE user_data.user_id = differing.user_id
+        AND user_data.key = differing.key
+        AND differing.value IS NULL
+)
+INSERT INTO user_data (user_id, key, value)
+SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
 
 -- name: workers_erase_erase_users
@@ -412,12 +444,13 @@ FROM erased
 WHERE events.clerk_user_id = erased.clerk_id AND events.type <> 'user.deleted'
 
 -- name: workers_erase_empty_organizations
--- A deleted organization has no members. Its row is locked already.
-WITH ended AS (
-    SELECT id FROM organizations WHERE id = ANY($1::uuid[]) AND status = 'deleted'
-),
-memberships AS (DELETE FROM organization_memberships USING ended WHERE organization_id = ended.id)
-DELETE FROM organization_invitations USING ended WHERE organization_id = ended.id
+-- A deleted organization has no members; that somebody was invited stays true. Its row is locked
+-- already.
+DELETE FROM organization_memberships
+USING organizations
+WHERE organization_id = organizations.id
+    AND organizations.id = ANY($1::uuid[])
+    AND organizations.status = 'deleted'
 
 -- name: workers_record_record_events
 -- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless

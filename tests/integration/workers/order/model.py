@@ -207,7 +207,9 @@ class _Model:
         mine = [
             fact
             for fact in self.all(kind)
-            if fact.user == user and fact.organization not in self.closed
+            if fact.user == user
+            # That somebody was invited stays true of an organization that is gone.
+            and (kind is InvitationTold or fact.organization not in self.closed)
         ]
         winners = [
             max((fact for fact in mine if fact.clerk_id == clerk_id), key=rank)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
     Tell = Callable[[str], None]
 
-EXAMPLES: Final = int(os.environ.get("ORDER_EXAMPLES", "60"))
+EXAMPLES: Final = int(os.environ.get("ORDER_EXAMPLES", "40"))
 WAIT_S: Final = 60.0
 SEEDS: Final = st.integers(0, 2**32)
 PICKS: Final = st.lists(st.integers(0, 2**16), min_size=1, max_size=30)
