@@ -39,8 +39,10 @@ async def test_the_broker_dies(
     crowd = Crowd(port=free_port(), pause_s=0.02)
     worker = await asyncio.to_thread(troupe.start_worker, database_url, name)
     ingest = await asyncio.to_thread(troupe.start_ingest, crowd.port)
-    telling = asyncio.create_task(crowd.tell(before.told))
+    await crowd.tell(before.told[:60])
     await until(lambda: count_in_ledger(database, before.ids), bool)
+    telling = asyncio.create_task(crowd.tell(before.told[60:]))
+    await until(lambda: _accepted(crowd), (150).__lt__)
     await asyncio.to_thread(arena.kafka.kill)
     await until(lambda: _refusals(crowd), bool)
     await asyncio.sleep(chance.uniform(0, 3))
@@ -52,6 +54,10 @@ async def test_the_broker_dies(
     await witness.check(after)
     await until(witness.lag, (0).__eq__)
     assert [worker.poll(), ingest.poll()] == [None, None]
+
+
+async def _accepted(crowd: Crowd) -> int:
+    return len(crowd.accepted)
 
 
 async def _refusals(crowd: Crowd) -> int:
