@@ -66,7 +66,7 @@ async def test_a_storm_of_rebalances(
     workers = [await asyncio.to_thread(start_worker, database_url, None) for _ in range(2)]
     publishing = asyncio.create_task(_publish_slowly(producer, story.told))
     await until(lambda: count_in_ledger(database, story.ids), bool)
-    await asyncio.gather(*(join_and_leave(bootstrap_servers, chance, times=6) for _ in range(2)))
+    await asyncio.gather(*(join_and_leave(bootstrap_servers, chance, times=3) for _ in range(2)))
     await publishing
 
     await witness.check(story)
