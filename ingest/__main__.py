@@ -7,6 +7,7 @@ from aiohttp import web
 
 from ingest.app import build_app
 from ingest.settings import IngestSettings
+from schema.kafka.mend import mend_connections
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
 
@@ -15,6 +16,7 @@ def main() -> None:
     """Serve webhooks until told to stop; requests under way get 20 s to finish."""
     settings = read_settings(IngestSettings)
     configure_logs(settings)
+    mend_connections()
     web.run_app(
         build_app(settings),
         host=settings.ingest_host,

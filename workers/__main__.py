@@ -8,6 +8,7 @@ import signal
 
 import uvloop
 
+from schema.kafka.mend import mend_connections
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
 from workers.app import running_worker
@@ -37,6 +38,7 @@ def main() -> None:
     """Consume until told to stop; the batch in flight gets 25 s to finish."""
     settings = read_settings(WorkerSettings)
     configure_logs(settings)
+    mend_connections()
     uvloop.run(_run(settings))
 
 

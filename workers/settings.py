@@ -27,8 +27,7 @@ class WorkerSettings(KafkaSettings, DatabaseSettings):
     worker_instance_id: str | None = Field(
         None,
         description="a name of its own for each worker, kept over restarts (Kafka's static"
-        " membership): a restarted worker takes its partitions back at once; after a crash of"
-        " the broker itself, though, such a worker can be slow until it is restarted",
+        " membership): a restarted worker takes its partitions back at once",
     )
     worker_reject_run: int = Field(
         100, ge=1, description="rejects one after the other that stop a partition's line"

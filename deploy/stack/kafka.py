@@ -63,6 +63,8 @@ class Kafka:
     def __init__(self, *, data: Path, log: Path, port: int | None = None) -> None:
         """Choose where records and log go; without a port, a free one is taken for good."""
         self.port = port or free_port()
+        self.advertised_port = self.port
+        """Where clients are told to connect: another port when a proxy stands before this one."""
         self._controller_port = free_port()
         self.data = data.absolute()
         self._log = log.absolute()
@@ -78,7 +80,7 @@ class Kafka:
     @property
     def bootstrap_servers(self) -> str:
         """Where clients connect: host:port."""
-        return f"{LOOPBACK}:{self.port}"
+        return f"{LOOPBACK}:{self.advertised_port}"
 
     @property
     def pid(self) -> int:
@@ -129,7 +131,7 @@ class Kafka:
     def _write_settings(self) -> None:
         controller = f"{LOOPBACK}:{self._controller_port}"
         settings = SETTINGS | {
-            "listeners": f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://{controller}",
+            "listeners": f"PLAINTEXT://{LOOPBACK}:{self.port},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
             "controller.quorum.voters": f"1@{controller}",
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import multiprocessing
 import os
 import sys
@@ -30,8 +31,9 @@ from deploy.migrate import migrate
 from deploy.stack import Process, Program, running_stack
 from deploy.stack.ports import free_port
 from deploy.topics import apply_topics, connected_admin
-from tests.chaos.history import Happening, publish_history
+from tests.chaos.stories import publish
 from tests.factories import SECRET, new_event_id, new_user_id, sign, user_event
+from tests.integration.workers.order.facts import Told
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -174,17 +176,12 @@ def measure_ingest(stack: Stack, logs: Path) -> Rate:
 async def measure_worker(stack: Stack, logs: Path) -> Rate:
     """Measure one worker, rows and ledger committed."""
     ids = [new_user_id() for _ in range(USERS)]
-    history = [
-        Happening(
-            event_id=new_event_id(),
-            user_id=ids[n % USERS],
-            body=user_event(ids[n % USERS], at=n),
-            poison=False,
-        )
+    told = [
+        Told(event_id=new_event_id(), body=json.loads(user_event(ids[n % USERS], at=n)))
         for n in range(EVENTS)
     ]
     async with AIOKafkaProducer(bootstrap_servers=stack.bootstrap_servers) as producer:
-        await publish_history(producer, history)
+        await publish(producer, told)
     port = free_port()
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,

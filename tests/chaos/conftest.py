@@ -1,20 +1,24 @@
-"""Real worker processes, to be killed; and a history with a known end."""
+"""Servers behind proxies, and processes to be killed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
-import sys
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.stack import Process, Program
-from deploy.stack.ports import free_port
+from tests.chaos.promises import Witness
+from tests.chaos.troupe import Arena, Troupe, open_arena
+from tests.conftest import Servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+    from deploy.stack import Process
 
     StartWorker = Callable[..., Process]
 
@@ -29,38 +33,49 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(seed)  # noqa: S311  # not for secrets
 
 
+@pytest.fixture(scope="session")
+async def arena(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena]:
+    """The Kafka and the PostgreSQL of all these tests: child processes, never containers."""
+    data = tmp_path_factory.mktemp("arena")
+    async with open_arena(data) as arena:
+        yield arena
+    shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def servers(arena: Arena) -> Servers:
+    """Where the arena's servers are; PostgreSQL past its proxy."""
+    return Servers(bootstrap_servers=arena.kafka.bootstrap_servers, database_url=arena.postgres.url)
+
+
+@pytest.fixture(autouse=True)
+async def _heal(arena: Arena) -> AsyncIterator[None]:
+    """Leave a good network and living servers behind."""
+    yield
+    await asyncio.to_thread(arena.heal)
+
+
 @pytest.fixture
-def start_worker(bootstrap_servers: str, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start worker processes that nobody has to stop."""
-    started: list[Process] = []
+def proxied_url(arena: Arena, database_url: str) -> str:
+    """The URL of this test's database, through the proxy."""
+    return arena.proxied(database_url)
 
-    def start(
-        database_url: str, name: str | None = "chaos", kafka: str = bootstrap_servers
-    ) -> Process:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "KAFKA_BOOTSTRAP_SERVERS": kafka,
-            "DATABASE_URL": database_url,
-            "WORKER_METRICS_PORT": str(free_port()),
-            "WORKER_BATCH_SIZE": "100",
-            # Killed members of a group are missed only after the session timeout of 10 s; one
-            # that comes back under the same name takes its partitions over at once.
-            **({"WORKER_INSTANCE_ID": name} if name else {}),
-            "LOG_FORMAT": "json",
-        }
-        process = Process(
-            Program(
-                name="worker",
-                command=[sys.executable, "-m", "workers"],
-                environment=environment,
-                log=tmp_path / f"worker-{len(started)}.log",
-            )
-        )
-        process.start()
-        started.append(process)
-        return process
 
-    yield start
-    for process in started:
-        process.kill()
-        print(process.log_tail(100))  # noqa: T201  # pytest shows it where the test fails
+@pytest.fixture
+def witness(bootstrap_servers: str, database_url: str) -> Witness:
+    """Who tells whether every promise was kept, in this test's database."""
+    return Witness(database_url=database_url, bootstrap_servers=bootstrap_servers)
+
+
+@pytest.fixture
+def troupe(bootstrap_servers: str, tmp_path: Path) -> Iterator[Troupe]:
+    """Worker and ingest processes on the arena's Kafka that nobody has to stop."""
+    troupe = Troupe(logs=tmp_path, kafka=bootstrap_servers)
+    yield troupe
+    troupe.close()
+
+
+@pytest.fixture
+def start_worker(troupe: Troupe) -> StartWorker:
+    """Start a worker that nobody has to stop."""
+    return troupe.start_worker
