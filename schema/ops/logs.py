@@ -33,6 +33,28 @@ CONTEXT: Final = {
 # One line per message or per connection attempt is noise at the libraries' own levels.
 _QUIET: Final = ("aiokafka", "faststream", "aiohttp.access", "alembic", "asyncio")
 
+_REPEAT_S: Final = 10.0
+
+
+class _Sparse(logging.Filter):
+    """Lets each place in a library's code speak every ten seconds.
+
+    While Kafka is away, aiokafka says so many times a second, for as long as it lasts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spoke: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_QUIET):
+            return True
+        place = record.pathname, record.lineno
+        if record.created - self._spoke.get(place, 0.0) < _REPEAT_S:
+            return False
+        self._spoke[place] = record.created
+        return True
+
 
 def _nest_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Gather the identifiers under `context` and call the event's name `message`."""
@@ -75,6 +97,7 @@ def configure_logs(settings: ProcessSettings) -> None:
             ],
         )
     )
+    handler.addFilter(_Sparse())
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -79,3 +79,18 @@ def test_a_traceback_shows_no_values(
 
     assert "a bug" in written
     assert "nadia" not in written
+
+
+def test_a_library_that_repeats_itself_is_heard_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While Kafka is away, aiokafka says so many times a second; what we say is never left out."""
+    log = _configure(monkeypatch, "json")
+    for number in range(50):
+        logging.getLogger("aiokafka.conn").error("attempt %s failed", number)
+        logging.getLogger("somebody.else").error("attempt %s failed", number)
+        log.error("ours")
+    lines = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+
+    assert lines.count("ours") == 50
+    assert len(lines) == 50 + 50 + 1
