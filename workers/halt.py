@@ -166,10 +166,15 @@ def _by_place(applied: Sequence[Applied]) -> Mapping[Place, list[Applied]]:
     return by_place
 
 
+def _is_reject(each: Applied) -> bool:
+    # What an operator has replayed was dead before: no news, and nobody else shall wait for it.
+    return each.outcome in REJECTED and not each.event.replayed
+
+
 def _verdicts(events: Iterable[Applied]) -> list[bool]:
-    return [each.outcome in REJECTED for each in events]
+    return [_is_reject(each) for each in events]
 
 
 def _reason(events: Iterable[Applied]) -> str | None:
-    reasons = [each.reason or "" for each in events if each.outcome in REJECTED]
+    reasons = [each.reason or "" for each in events if _is_reject(each)]
     return reasons[-1] if reasons else None

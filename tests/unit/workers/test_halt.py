@@ -13,7 +13,7 @@ from workers.halt import Breaker, Limits, LineStoppedError
 from workers.record import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 LIMITS = Limits(run=10, ratio=0.5, window=100, least=20)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,10 +37,17 @@ class Stops:
         self.rows = [place | {"released_at": released_at, "allowance": allowance}]
 
 
-def _batch(outcomes: Iterable[str], *, partition: int = 0) -> list[Applied]:
+def _batch(
+    outcomes: Iterable[str],
+    *,
+    partition: int = 0,
+    headers: Sequence[tuple[str, bytes | None]] | None = None,
+) -> list[Applied]:
     return [
         Applied(
-            decode(make_record(b"{}", event_id=new_event_id(), partition=partition)),
+            decode(
+                make_record(b"{}", event_id=new_event_id(), partition=partition, headers=headers)
+            ),
             outcome,
             "$.data: wrong" if outcome in ("dead", "retrying") else None,
         )
@@ -48,7 +55,7 @@ def _batch(outcomes: Iterable[str], *, partition: int = 0) -> list[Applied]:
     ]
 
 
-async def _judge(breaker: Breaker, stops: Stops, outcomes: Iterable[str], **place: int) -> bool:
+async def _judge(breaker: Breaker, stops: Stops, outcomes: Iterable[str], **place: Any) -> bool:
     """Return whether the batch may be committed."""
     try:
         await breaker.judge(cast("Any", stops), _batch(outcomes, **place))
@@ -127,3 +134,10 @@ async def test_nothing_is_asked_while_nothing_is_rejected() -> None:
     await _judge(Breaker(limits=LIMITS), stops, ["applied", "stale", "ignored"] * 100)
 
     assert stops.asked == 0
+
+
+async def test_what_an_operator_replays_stops_nobody() -> None:
+    """It was dead before; if it dies again, that is no sign of anything new."""
+    again = [("x-replay-count", b"1")]
+
+    assert await _judge(Breaker(limits=LIMITS), Stops(), ["dead"] * 500, headers=again)
