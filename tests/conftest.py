@@ -100,14 +100,24 @@ def _docker_answers() -> bool:
 @pytest.fixture(scope="session")
 async def bootstrap_servers(servers: Servers) -> str:
     """The address of a Kafka that has every topic."""
-    async with connected_admin({"bootstrap_servers": servers.bootstrap_servers}) as admin:
-        assert await apply_topics(admin) == []
+    await create_topics(servers)
     return servers.bootstrap_servers
 
 
 @pytest.fixture(scope="session")
 async def template_database(servers: Servers) -> str:
     """The name of a migrated database that others are copied from."""
+    return await create_template(servers)
+
+
+async def create_topics(servers: Servers) -> None:
+    """Create every topic."""
+    async with connected_admin({"bootstrap_servers": servers.bootstrap_servers}) as admin:
+        assert await apply_topics(admin) == []
+
+
+async def create_template(servers: Servers) -> str:
+    """Create a migrated database, and return its name."""
     name = "template_clerkwork"
     await _execute(servers.database_url, f"CREATE DATABASE {name}")
     await migrate(_on_database(servers.database_url, name))

@@ -66,7 +66,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         ),
         breaker=_breaker(settings),
     )
-    indexer = Indexer(pool=pool, control=Control(), metrics=metrics)
+    indexer = Indexer(pool=pool, control=Control(DESK_GROUP), metrics=metrics)
     feeds = [_applying(consumer), _indexing(indexer)]
     feeds += [_retrying(consumer, tier, _breaker(settings)) for tier in RETRY_DELAYS]
     subscriptions = [subscribe(settings, feed, metrics=metrics) for feed in feeds]
@@ -92,10 +92,19 @@ def _applying(consumer: Consumer) -> Feed:
 
 def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
     """Return the feed of a tier: a record that is not due keeps only its tier waiting."""
-    again = replace(consumer, control=Control(), breaker=breaker, in_order=False)
+    group = f"{GROUP}.retry.{tier}"
+    again = replace(
+        consumer,
+        control=Control(group),
+        breaker=breaker,
+        in_order=False,
+        waiting=asyncio.Event(),
+        unreachable=asyncio.Event(),
+        stopped=asyncio.Event(),
+    )
     return Feed(
         topics=[retry_topic(source, tier) for source in SOURCES],
-        group=f"{GROUP}.retry.{tier}",
+        group=group,
         step=Retrier(consumer=again).consume,
         control=again.control,
     )

@@ -14,6 +14,8 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import BaseMiddleware
 
+from schema.kafka.topics import GROUP
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
@@ -42,7 +44,9 @@ class InterruptedWaitError(Exception):
 class Control(ConsumerRebalanceListener):
     """What the loop, the rebalance and the shutdown tell each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: str = GROUP) -> None:
+        self.group = group
+        """The consumer group."""
         self.find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         """Finds the consumer, which FastStream builds only when it starts."""
         self._interrupted = asyncio.Event()
@@ -123,6 +127,7 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         super().__init__(msg, context=context)
         self.control = control
         self.metrics = metrics
+        self.uncommitted = metrics.uncommitted.labels(control.group)
 
     async def on_receive(self) -> None:
         """Note that a batch is in flight."""
@@ -159,10 +164,10 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         except (KafkaError, TimeoutError) as error:
             # The rows are committed: whoever reads these records again changes nothing.
             log.warning("offset_commit_failed", error=type(error).__name__)
-            self.metrics.uncommitted.inc(len(self.msg))
+            self.uncommitted.inc(len(self.msg))
         else:
             self.metrics.committed.inc()
-            self.metrics.uncommitted.set(0)
+            self.uncommitted.set(0)
 
     def _rewind(self) -> None:
         consumer = self.control.consumer

@@ -63,6 +63,8 @@ class Consumer:
     """Set while a batch waits in place; readiness is off then."""
     unreachable: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while it waits for a PostgreSQL that does not answer at all."""
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while too many rejects have stopped the line."""
 
     async def consume(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         """Deal with one batch. The offsets are committed when this returns.
@@ -82,9 +84,7 @@ class Consumer:
         try:
             applied: list[Applied] = await attempts(self._attempt, events)
         finally:
-            self.waiting.clear()
-            self.metrics.waiting.set(0)
-            self.metrics.line_stopped.set(0)
+            self._end_wait()
         self._count(applied)
 
     async def _attempt(self, events: Sequence[Event]) -> list[Applied]:
@@ -107,7 +107,9 @@ class Consumer:
         return applied
 
     async def _stop_line(self, stopped: LineStoppedError) -> None:
-        self.metrics.line_stopped.set(1)
+        if not self.stopped.is_set():
+            self.stopped.set()
+            self.metrics.line_stopped.inc()
         for stop in stopped.stops:
             log.error(
                 "line_stopped",
@@ -171,13 +173,23 @@ class Consumer:
         error = state.outcome.exception() if state.outcome else None
         kind = error.kind if isinstance(error, NotNowError) else "outage"
         self.metrics.waits.labels(kind).inc()
-        self.metrics.waiting.set(1)
-        self.waiting.set()
+        if not self.waiting.is_set():
+            self.waiting.set()
+            self.metrics.waiting.inc()
         if isinstance(error, UnreachableError):
             self.unreachable.set()
         else:
             self.unreachable.clear()
         log.warning("waiting_in_place", kind=kind, error=str(error), attempt=state.attempt_number)
+
+    def _end_wait(self) -> None:
+        for state, gauge in (
+            (self.waiting, self.metrics.waiting),
+            (self.stopped, self.metrics.line_stopped),
+        ):
+            if state.is_set():
+                state.clear()
+                gauge.dec()
 
     def _count(self, applied: Sequence[Applied]) -> None:
         now_s = time.time()

@@ -121,7 +121,7 @@ class WorkerMetrics:
         )
         self.waiting = Gauge(
             "clerkwork_worker_waiting",
-            "1 while a batch waits in place for PostgreSQL or Kafka.",
+            "Batches that wait in place for PostgreSQL, Kafka or an operator.",
             registry=registry,
         )
         self.waits = _start_at_zero(
@@ -135,7 +135,7 @@ class WorkerMetrics:
         )
         self.line_stopped = Gauge(
             "clerkwork_line_stopped",
-            "1 while too many rejects have stopped the line, until an operator releases it.",
+            "Batches that too many rejects have stopped, until an operator releases them.",
             registry=registry,
         )
         self.offsets_checked = Counter(
@@ -160,7 +160,8 @@ class WorkerMetrics:
         )
         self.uncommitted = Gauge(
             "clerkwork_uncommitted_events",
-            "Events that are applied and whose offsets the broker has not confirmed.",
+            "Records that are dealt with and whose offsets the broker has not confirmed.",
+            ["group"],
             registry=registry,
         )
         self.bugs = Counter(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.promises import Witness
 from tests.chaos.troupe import Arena, Troupe, open_arena
-from tests.conftest import Servers
+from tests.conftest import Servers, create_template, create_topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -46,6 +46,21 @@ async def arena(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena
 async def servers(arena: Arena) -> Servers:
     """Where the arena's servers are; PostgreSQL past its proxy."""
     return Servers(bootstrap_servers=arena.kafka.bootstrap_servers, database_url=arena.postgres.url)
+
+
+# What lasts for the session is kept under its name, whoever it depends on: these stand for the
+# arena's servers, those of the other tests for theirs.
+@pytest.fixture(scope="session")
+async def bootstrap_servers(servers: Servers) -> str:
+    """The address of the arena's Kafka, with every topic."""
+    await create_topics(servers)
+    return servers.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+async def template_database(servers: Servers) -> str:
+    """The name of a migrated database of the arena."""
+    return await create_template(servers)
 
 
 @pytest.fixture(autouse=True)
