@@ -38,6 +38,8 @@ def announce(system: System, console: Console) -> None:
     _paste(console, "A webhook, signed, good for five minutes:", webhook_command(system))
     if system.believes_us:
         _paste(console, "Who it creates, asked with a development token:", me_command(system))
+    if system.stack.postgres:
+        _paste(console, "For dlq, trace, line, audit and maintain, elsewhere:", _exports(system))
     data = system.wishes.data
     where = f" --data {shlex.quote(str(data))}" if data else ""
     console.print(f"\nMore webhooks: deploy/run send{where} --count 100 --shuffle", markup=False)
@@ -60,6 +62,15 @@ def me_command(system: System) -> str:
     return shlex.join(
         ["curl", "-sS", f"{system.api_url}/v1/me", "-H", f"Authorization: Bearer {token}"]
     )
+
+
+def _exports(system: System) -> str:
+    """Return a shell command after which an operator's commands find the servers."""
+    servers = {
+        "KAFKA_BOOTSTRAP_SERVERS": system.stack.bootstrap_servers,
+        "DATABASE_URL": system.stack.database_url,
+    }
+    return " ".join(["export", *(f"{name}={shlex.quote(at)}" for name, at in servers.items())])
 
 
 def _paste(console: Console, title: str, command: str) -> None:
