@@ -35,7 +35,7 @@ class Retrier:
             due = [record for record in waiting if read_due(record) <= now_s]
             if due:
                 await self.consumer.consume(due)
-                waiting = [record for record in waiting if record not in due]
+                waiting = [record for record in waiting if read_due(record) > now_s]
             else:
                 await self.consumer.control.sleep(min(map(read_due, waiting)) - now_s)
 
