@@ -39,6 +39,13 @@ def _runs(pid: int) -> bool:
         return False
 
 
+@pytest.fixture(autouse=True)
+def _leave_logs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run in this process must not decide how it logs: loggers never forget it."""
+    for module in ("run", "edit"):
+        monkeypatch.setattr(f"deploy.letters.{module}.configure_logs", lambda _settings: None)
+
+
 @pytest.fixture
 async def desk(
     bootstrap_servers: str, database_url: str, monkeypatch: pytest.MonkeyPatch
