@@ -17,6 +17,8 @@ from schema.kafka.headers import EventHeaders, write_event_headers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from schema.kafka.headers import RawHeaders
+
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """A signing secret that signs nothing real."""
 
@@ -75,6 +77,20 @@ def sign(
     }
 
 
+def inbound_headers(event_id: str, *, subject: str | None = None) -> RawHeaders:
+    """Return the headers that ingest would give a record."""
+    return write_event_headers(
+        EventHeaders(
+            event_id=event_id,
+            event_type="user.updated",
+            source="tests",
+            occurred_at=None,
+            subject=subject,
+            request_id="tests",
+        )
+    )
+
+
 def make_record(
     body: bytes | None,
     *,
@@ -87,16 +103,7 @@ def make_record(
 ) -> ConsumerRecord[Any, Any]:
     """Return a record as ingest would have published it."""
     if headers is None:
-        headers = write_event_headers(
-            EventHeaders(
-                event_id=event_id or new_event_id(),
-                event_type="user.updated",
-                source="tests",
-                occurred_at=None,
-                subject=subject,
-                request_id="tests",
-            )
-        )
+        headers = inbound_headers(event_id or new_event_id(), subject=subject)
     return ConsumerRecord(
         topic=topic,
         partition=partition,

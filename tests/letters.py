@@ -14,9 +14,8 @@ from deploy.environment import ROOT
 from deploy.letters.desk import reading
 from deploy.letters.fetch import fetch_letters
 from deploy.letters.select import Place
-from schema.kafka.headers import EventHeaders, write_event_headers
 from schema.ops.settings import KafkaSettings, read_settings
-from tests.factories import new_event_id, user_event
+from tests.factories import inbound_headers, new_event_id, user_event
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -37,17 +36,9 @@ async def publish(
 ) -> str:
     """Publish what ingest would, and return the svix-id."""
     event_id = new_event_id()
-    headers = EventHeaders(
-        event_id=event_id,
-        event_type="user.updated",
-        source="tests",
-        occurred_at=None,
-        subject=user,
-        request_id="tests",
-    )
     body = user_event(user, at=at, first_name=first_name)
     await producer.send_and_wait(
-        TOPIC, body, key=user.encode(), headers=write_event_headers(headers)
+        TOPIC, body, key=user.encode(), headers=inbound_headers(event_id, subject=user)
     )
     return event_id
 

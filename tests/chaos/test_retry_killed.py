@@ -6,15 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from schema.kafka.headers import (
-    EventHeaders,
-    Failure,
-    Origin,
-    write_event_headers,
-    write_failure_headers,
-)
+from schema.kafka.headers import Failure, Origin, write_failure_headers
 from schema.kafka.topics import GROUP, USER_EVENTS, retry_topic
-from tests.factories import new_event_id, new_user_id, user_event
+from tests.factories import inbound_headers, new_event_id, new_user_id, user_event
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -61,14 +55,7 @@ async def test_killed_in_mid_retry(
 async def _postpone(producer: AIOKafkaProducer, due: datetime) -> str:
     """Put a record where a worker would have after a bug, and return its svix-id."""
     user_id = new_user_id()
-    event = EventHeaders(
-        event_id=new_event_id(),
-        event_type="user.updated",
-        source="chaos",
-        occurred_at=None,
-        subject=user_id,
-        request_id="chaos",
-    )
+    event_id = new_event_id()
     failure = Failure(
         error_class="bug", error_code="UNEXPECTED_ERROR", message="KeyError", retry_at=due
     )
@@ -84,9 +71,9 @@ async def _postpone(producer: AIOKafkaProducer, due: datetime) -> str:
         retry_topic(USER_EVENTS, "10s").name,
         user_event(user_id, at=0),
         key=user_id.encode(),
-        headers=write_event_headers(event) + write_failure_headers(failure, origin),
+        headers=inbound_headers(event_id, subject=user_id) + write_failure_headers(failure, origin),
     )
-    return event.event_id
+    return event_id
 
 
 async def _count(database: Database, ids: list[str]) -> int:

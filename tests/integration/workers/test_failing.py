@@ -9,8 +9,15 @@ import pytest
 
 from deploy.line import Place, list_stops, release
 from deploy.stack.ports import free_port
-from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
-from tests.factories import make_body, make_record, new_event_id, new_user_id, user_event
+from schema.kafka.headers import read_headers
+from tests.factories import (
+    inbound_headers,
+    make_body,
+    make_record,
+    new_event_id,
+    new_user_id,
+    user_event,
+)
 from tests.waiting import until
 from workers.advance import advance_offsets
 from workers.app import running_worker
@@ -69,18 +76,10 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> Bug:
 
 
 async def _publish(producer: AIOKafkaProducer, user_id: str, body: bytes) -> str:
-    headers = EventHeaders(
-        event_id=new_event_id(),
-        event_type="user.updated",
-        source="tests",
-        occurred_at=None,
-        subject=user_id,
-        request_id="tests",
-    )
-    await producer.send_and_wait(
-        TOPIC, body, key=user_id.encode(), headers=write_event_headers(headers)
-    )
-    return headers.event_id
+    event_id = new_event_id()
+    headers = inbound_headers(event_id, subject=user_id)
+    await producer.send_and_wait(TOPIC, body, key=user_id.encode(), headers=headers)
+    return event_id
 
 
 async def _outcome(database: Database, event_id: str) -> str | None:

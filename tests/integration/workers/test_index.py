@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from schema.kafka.headers import EventHeaders, Failure, write_event_headers, write_failure_headers
+from schema.kafka.headers import Failure, write_failure_headers
 from schema.kafka.letters import REPLAY_LIMIT
-from tests.factories import make_record
+from tests.factories import inbound_headers, make_record
 from tests.rows import BEGINNING, insert_held_back, insert_user
 from workers.index import index
 
@@ -31,16 +31,12 @@ NASTY = [
 def _letter(
     offset: int, *, subject: str | None = None, extra: Any = (), topic: str = TOPIC
 ) -> ConsumerRecord[Any, Any]:
-    event = EventHeaders(
-        event_id=f"msg_{offset}",
-        event_type="user.updated",
-        source="tests",
-        occurred_at=None,
-        subject=subject,
-        request_id="tests",
-    )
     failure = Failure(error_class="bug", error_code="KeyError", message="'id'")
-    headers = [*write_event_headers(event), *write_failure_headers(failure), *extra]
+    headers = [
+        *inbound_headers(f"msg_{offset}", subject=subject),
+        *write_failure_headers(failure),
+        *extra,
+    ]
     return make_record(b"{}", topic=topic, offset=offset, headers=headers)
 
 

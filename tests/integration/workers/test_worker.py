@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from deploy.stack.ports import free_port
-from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
-from tests.factories import new_event_id, new_user_id, user_event
+from schema.kafka.headers import read_headers
+from tests.factories import inbound_headers, new_event_id, new_user_id, user_event
 from tests.rows import BEGINNING, insert_held_back, insert_session
 from tests.waiting import until
 from workers.app import running_worker
@@ -55,19 +55,11 @@ async def _publish(
     extra: list[tuple[str, Any]] | None = None,
 ) -> str:
     event_id = event_id or new_event_id()
-    headers = EventHeaders(
-        event_id=event_id,
-        event_type="user.updated",
-        source="tests",
-        occurred_at=None,
-        subject=user_id,
-        request_id="tests",
-    )
     await producer.send_and_wait(
         TOPIC,
         value,
         key=user_id.encode(),
-        headers=[*write_event_headers(headers), *(extra or [])],
+        headers=[*inbound_headers(event_id, subject=user_id), *(extra or [])],
     )
     return event_id
 
