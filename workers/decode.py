@@ -18,6 +18,7 @@ from workers.project import project
 from workers.reject import find_surrogate, reject_nul
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from aiokafka import ConsumerRecord
@@ -58,7 +59,7 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
     headers = read_headers(record.headers)
     known: dict[str, Any] = {
         "record": record,
-        "event_id": read_event_id(record),
+        "event_id": _event_id(headers, record),
         "clerk_user_id": _identifier(headers.get("ce_subject")),
         "attempts": _attempts(headers.get("x-attempt")),
         "replayed": "x-replay-count" in headers,
@@ -80,7 +81,11 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
 
 def read_event_id(record: ConsumerRecord[Any, Any]) -> str:
     """Return the svix-id, or for a record without one where it was first read. Never raises."""
-    return _identifier(read_headers(record.headers).get("ce_id")) or _place(record)
+    return _event_id(read_headers(record.headers), record)
+
+
+def _event_id(headers: Mapping[str, str], record: ConsumerRecord[Any, Any]) -> str:
+    return _identifier(headers.get("ce_id")) or _place(record)
 
 
 def _place(record: ConsumerRecord[Any, Any]) -> str:

@@ -64,10 +64,9 @@ async def record(
             rows[row[:2]] = row
     await connection.execute(_SQL["record_events"], *columns(rows.values()))
     mended = [
-        (row.event_id, row.occurred_at)
+        (each.event.event_id, each.event.occurred_at)
         for each in applied
         if each.event.replayed and not each.error_class
-        for row in [_event_row(each)]
     ]
     if mended:
         await connection.execute(_SQL["forget_failures"], *columns(mended))
