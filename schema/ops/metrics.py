@@ -88,8 +88,8 @@ class IngestMetrics:
         )
 
 
-class WorkerMetrics:
-    """What a worker counts."""
+class _EventMetrics:
+    """What becomes of events, and how soon."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.events = _start_at_zero(
@@ -119,6 +119,17 @@ class WorkerMetrics:
             buckets=(*_SECONDS, 60.0, 300.0, 1800.0),
             registry=registry,
         )
+        self.indexed = Counter(
+            "clerkwork_dead_letters_indexed_total",
+            "Dead letters that were put into the index.",
+            registry=registry,
+        )
+
+
+class _WaitMetrics:
+    """What keeps events from being dealt with."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.waiting = Gauge(
             "clerkwork_worker_waiting",
             "Batches that wait in place for PostgreSQL, Kafka or an operator.",
@@ -138,6 +149,17 @@ class WorkerMetrics:
             "Batches that too many rejects have stopped, until an operator releases them.",
             registry=registry,
         )
+        self.bugs = Counter(
+            "clerkwork_worker_bugs_total",
+            "Attempts on a batch that ended in an error nobody foresaw.",
+            registry=registry,
+        )
+
+
+class _PromiseMetrics:
+    """What was looked at, and beside it what should not be there."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.offsets_checked = Counter(
             "clerkwork_offsets_checked_total",
             "Records looked at for whether any before them was skipped.",
@@ -164,22 +186,17 @@ class WorkerMetrics:
             ["group"],
             registry=registry,
         )
-        self.bugs = Counter(
-            "clerkwork_worker_bugs_total",
-            "Attempts on a batch that ended in an error nobody foresaw.",
-            registry=registry,
-        )
-        self.indexed = Counter(
-            "clerkwork_dead_letters_indexed_total",
-            "Dead letters that were put into the index.",
-            registry=registry,
-        )
         self.committed = Counter(
             "clerkwork_offset_commits_total",
             "Commits of consumer offsets that the broker confirmed.",
             registry=registry,
         )
-        # What is in the database every worker tells alike: max over them, not sum.
+
+
+class _TableMetrics:
+    """What is in the database; every worker tells the whole: max over them, not sum."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.sessions = _start_at_zero(
             Gauge(
                 "clerkwork_sessions",
@@ -194,6 +211,14 @@ class WorkerMetrics:
             "Deleted users who can still be restored, as counted each minute by every worker.",
             registry=registry,
         )
+
+
+class WorkerMetrics(_EventMetrics, _WaitMetrics, _PromiseMetrics, _TableMetrics):
+    """What a worker counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        for part in (_EventMetrics, _WaitMetrics, _PromiseMetrics, _TableMetrics):
+            part.__init__(self, registry)
 
 
 class ApiMetrics:
