@@ -60,6 +60,17 @@ def count_changed(status: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
+async def repeat(connection: Connection, statement: str, *arguments: object) -> int:
+    """Run a statement, which takes a batch of rows, until it finds none; return how many it found.
+
+    Each run is a transaction of its own. Raises what the driver raises.
+    """
+    total = 0
+    while changed := count_changed(await connection.execute(statement, *arguments)):
+        total += changed
+    return total
+
+
 @contextlib.contextmanager
 def refusing_in_words() -> Iterator[None]:
     """Turn what PostgreSQL, the driver and the network raise into OperatorError."""

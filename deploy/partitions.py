@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from deploy.database import attempts, count_changed
+from deploy.database import attempts, count_changed, repeat
 from deploy.errors import OperatorError
 from schema.postgres.statements import read_statements
 
@@ -191,12 +191,7 @@ async def count_expired(connection: Connection, *, before: datetime) -> int:
 
 async def delete_expired(connection: Connection, *, before: datetime) -> int:
     """Delete those, a batch at a time, and return how many they were."""
-    total = 0
-    while deleted := count_changed(
-        await connection.execute(_SQL["delete_expired"], before, BATCH_SIZE)
-    ):
-        total += deleted
-    return total
+    return await repeat(connection, _SQL["delete_expired"], before, BATCH_SIZE)
 
 
 async def describe_rest(

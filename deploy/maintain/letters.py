@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from deploy.database import count_changed
+from deploy.database import repeat
 from schema.kafka.topics import UNREADABLE
 from schema.postgres.statements import read_statements
 
@@ -44,10 +44,6 @@ async def plan_letters(connection: Connection, *, now: datetime) -> Letters:
 
 async def forget_letters(connection: Connection, *, now: datetime) -> Letters:
     """Forget them, whatever their state; the audit of operations stays."""
-    total = 0
-    while deleted := count_changed(
-        await connection.execute(_SQL["forget_old_letters"], now - KEPT, BATCH_SIZE)
-    ):
-        total += deleted
+    total = await repeat(connection, _SQL["forget_old_letters"], now - KEPT, BATCH_SIZE)
     log.info("letters_forgotten", letters=total)
     return Letters(forgotten=total)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from deploy.database import count_changed
+from deploy.database import repeat
 from schema.postgres.statements import read_statements
 from workers.count import count_sessions
 
@@ -49,16 +49,9 @@ async def plan_sessions(connection: Connection, *, now: datetime) -> Sessions:
 
 async def mark_sessions(connection: Connection, *, now: datetime) -> Sessions:
     """Mark them, but for those that somebody is writing to; waits for no row."""
-    abandoned = await _mark(connection, "abandon_sessions", now=now)
-    expired = await _mark(connection, "expire_sessions", now=now)
+    abandoned = await repeat(connection, _SQL["abandon_sessions"], now, BATCH_SIZE)
+    expired = await repeat(connection, _SQL["expire_sessions"], now, BATCH_SIZE)
     log.info("sessions_marked", abandoned=abandoned, expired=expired)
     return Sessions(
         abandoned=abandoned, expired=expired, by_status=await count_sessions(connection)
     )
-
-
-async def _mark(connection: Connection, name: str, *, now: datetime) -> int:
-    total = 0
-    while marked := count_changed(await connection.execute(_SQL[name], now, BATCH_SIZE)):
-        total += marked
-    return total
