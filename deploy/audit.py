@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.database import connected, refusing_in_words
-from deploy.letters.desk import naming_kafka
+from deploy.letters.desk import DeskSettings, naming_kafka, reading
 from deploy.topics import connected_admin
 from schema.kafka.connections import connection_arguments
-from schema.kafka.topics import GROUP, ORG_EVENTS, USER_EVENTS
-from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
+from schema.kafka.topics import CLERK_EVENTS, GROUP
+from schema.ops.settings import read_settings
 from schema.postgres.statements import read_statements
 from workers.decode import read_event_id
 
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 _SQL: Final = read_statements(__file__)
 _PATIENCE_S: Final = 10.0
 """Kafka has to hand on the next records within so long."""
-
-
-class AuditSettings(KafkaSettings, DatabaseSettings):
-    """What `clerkwork audit` reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,29 +56,21 @@ class Audited:
     missing: tuple[Missing, ...]
 
 
-async def audit(settings: AuditSettings, *, hours: float) -> Audited:
+async def audit(settings: DeskSettings, *, hours: float) -> Audited:
     """Compare what was accepted in the last hours and consumed since with the ledger.
 
     Raises KafkaError, and what the database driver raises.
     """
-    arguments = connection_arguments(settings)
     checked, missing = 0, list[Missing]()
-    consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        ends = await _read_committed(arguments)
-        starts = await _read_starts(
-            consumer, ends, since_ms=int((time.time() - hours * 3600) * 1000)
-        )
-        async with connected(
-            settings.database_url.get_secret_value(), name="clerkwork-audit"
-        ) as db:
-            async for records in _read(consumer, starts=starts, ends=ends):
-                missing += await _compare(db, records)
-                checked += len(records)
+    url = settings.database_url.get_secret_value()
+    async with reading(settings) as consumer, connected(url, name="clerkwork-audit") as database:
+        ends = await _read_committed(connection_arguments(settings))
+        since_ms = int((time.time() - hours * 3600) * 1000)
+        starts = await _read_starts(consumer, ends, since_ms=since_ms)
+        async for records in _read(consumer, starts=starts, ends=ends):
+            missing += await _compare(database, records)
+            checked += len(records)
         latest = await consumer.end_offsets(list(ends))
-    finally:
-        await consumer.stop()
     waiting = sum(latest[place] - end for place, end in ends.items())
     return Audited(checked=checked, waiting=waiting, missing=tuple(missing))
 
@@ -91,7 +79,7 @@ async def _read_committed(arguments: Mapping[str, Any]) -> dict[TopicPartition, 
     """Return how far the workers have come; nothing where they have not begun."""
     async with connected_admin(arguments) as admin:
         committed = await admin.list_consumer_group_offsets(GROUP)
-    ours = {topic.name for topic in (USER_EVENTS, ORG_EVENTS)}
+    ours = {topic.name for topic in CLERK_EVENTS}
     return {
         TopicPartition(place.topic, place.partition): max(held.offset, 0)
         for place, held in committed.items()
@@ -146,7 +134,7 @@ def run_audit(console: Console, *, hours: float) -> int:
 
     Raises OperatorError, and SystemExit when the environment is not valid.
     """
-    settings = read_settings(AuditSettings)
+    settings = read_settings(DeskSettings)
     with refusing_in_words(), naming_kafka():
         found = asyncio.run(audit(settings, hours=hours))
     for each in found.missing:

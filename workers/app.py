@@ -12,12 +12,11 @@ import structlog
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 from schema.kafka.topics import (
+    CLERK_EVENTS,
     DEAD_LETTER_TOPICS,
     DESK_GROUP,
     GROUP,
-    ORG_EVENTS,
     RETRY_DELAYS,
-    USER_EVENTS,
     retry_topic,
 )
 from schema.ops.metrics import WorkerMetrics, new_registry
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
-
-SOURCES = (USER_EVENTS, ORG_EVENTS)
-"""What this worker applies."""
 
 
 @contextlib.asynccontextmanager
@@ -82,20 +78,19 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         await producer.wait_connected()
         stack.push_async_callback(_stop, subscriptions)
         await asyncio.gather(*(subscription.start() for subscription in subscriptions))
-        log.info("worker_started", topics=[topic.name for topic in SOURCES], group=GROUP)
+        log.info("worker_started", topics=[topic.name for topic in CLERK_EVENTS], group=GROUP)
         yield
 
 
 def _applying(consumer: Consumer) -> Feed:
-    return Feed(topics=SOURCES, group=GROUP, step=consumer.consume, control=consumer.control)
+    return Feed(topics=CLERK_EVENTS, step=consumer.consume, control=consumer.control)
 
 
 def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
     """Return the feed of a tier: a record that is not due keeps only its tier waiting."""
-    group = f"{GROUP}.retry.{tier}"
     again = replace(
         consumer,
-        control=Control(group),
+        control=Control(f"{GROUP}.retry.{tier}"),
         breaker=breaker,
         in_order=False,
         waiting=asyncio.Event(),
@@ -103,8 +98,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
         stopped=asyncio.Event(),
     )
     return Feed(
-        topics=[retry_topic(source, tier) for source in SOURCES],
-        group=group,
+        topics=[retry_topic(source, tier) for source in CLERK_EVENTS],
         step=Retrier(consumer=again).consume,
         control=again.control,
     )
@@ -115,12 +109,7 @@ async def _stop(subscriptions: Sequence[Subscription]) -> None:
 
 
 def _indexing(indexer: Indexer) -> Feed:
-    return Feed(
-        topics=DEAD_LETTER_TOPICS,
-        group=DESK_GROUP,
-        step=indexer.consume,
-        control=indexer.control,
-    )
+    return Feed(topics=DEAD_LETTER_TOPICS, step=indexer.consume, control=indexer.control)
 
 
 def _breaker(settings: WorkerSettings) -> Breaker:

@@ -41,11 +41,10 @@ class Feed:
     """What is read, by whom."""
 
     topics: Sequence[Topic]
-    group: str
-    """The consumer group that shares the partitions."""
     step: Step
     """Takes each batch; the offsets are committed when it returns."""
     control: Control
+    """Knows the consumer group that shares the partitions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
         batch=True,
         max_records=settings.worker_batch_size,
         batch_timeout_ms=50,
-        group_id=feed.group,
+        group_id=feed.control.group,
         group_instance_id=settings.worker_instance_id,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,

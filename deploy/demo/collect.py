@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer
 
-from deploy.demo.observe import CONSUMED, DEAD_LETTERS, Observer, partitions
+from deploy.demo.observe import Observer, partitions
 from deploy.tokens import mint_token
 from schema.kafka.headers import read_headers
+from schema.kafka.topics import CLERK_EVENTS, DEAD_LETTER_TOPICS
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ async def collect(
     return Evidence(
         delivered=delivered,
         crash=crash,
-        records=await read_topics(servers, CONSUMED),
-        letters=await read_topics(servers, DEAD_LETTERS),
+        records=await read_topics(servers, CLERK_EVENTS),
+        letters=await read_topics(servers, DEAD_LETTER_TOPICS),
         tables=await read_tables(database),
         ledger=ledger,
         listed=await _list_users(observer, user_id=plan.admin),

@@ -15,15 +15,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.topics import connected_admin
-from schema.kafka.topics import (
-    GROUP,
-    ORG_EVENTS,
-    SOURCES,
-    UNREADABLE,
-    USER_EVENTS,
-    Topic,
-    dead_letter_topic,
-)
+from schema.kafka.topics import CLERK_EVENTS, DEAD_LETTER_TOPICS, GROUP
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -33,9 +25,7 @@ if TYPE_CHECKING:
 
     from deploy.demo.board import Board
     from deploy.system import System
-
-CONSUMED: Final = (USER_EVENTS, ORG_EVENTS)
-DEAD_LETTERS: Final = (*(dead_letter_topic(source) for source in SOURCES), UNREADABLE)
+    from schema.kafka.topics import Topic
 
 _SQL: Final = read_statements(__file__)
 
@@ -87,7 +77,7 @@ class Observer:
         return found
 
     async def _look_at_kafka(self, board: Board) -> None:
-        sources, letters = partitions(CONSUMED), partitions(DEAD_LETTERS)
+        sources, letters = partitions(CLERK_EVENTS), partitions(DEAD_LETTER_TOPICS)
         try:
             ends: dict[TopicPartition, int] = await self.consumer.end_offsets([*sources, *letters])
             committed: Mapping[TopicPartition, Any] = await self.admin.list_consumer_group_offsets(

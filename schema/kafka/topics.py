@@ -90,7 +90,10 @@ POST_CHANGES: Final = Topic(
     retention_days=None,
 )
 
-SOURCES: Final = (USER_EVENTS, ORG_EVENTS, USER_COMMANDS)
+CLERK_EVENTS: Final = (USER_EVENTS, ORG_EVENTS)
+"""Where ingest puts Clerk's events, and workers take them from."""
+
+SOURCES: Final = (*CLERK_EVENTS, USER_COMMANDS)
 """The topics that workers consume; each has its retry topics and its dead-letter topic."""
 
 RETRY_DELAYS: Final[Mapping[str, int]] = {"10s": 10, "1m": 60, "10m": 600}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.audit import AuditSettings, audit
+from deploy.audit import audit
+from deploy.letters.desk import DeskSettings
 from deploy.stack.ports import free_port
-from schema.kafka.headers import EventHeaders, write_event_headers
-from tests.factories import new_event_id, new_user_id, user_event
+from tests.factories import inbound_headers, new_event_id, new_user_id, user_event
 from tests.waiting import until
 from workers.app import running_worker
 from workers.settings import WorkerSettings
@@ -22,21 +22,14 @@ TOPIC = "clerk.user-events"
 
 async def _publish(producer: AIOKafkaProducer) -> str:
     user_id = new_user_id()
-    headers = EventHeaders(
-        event_id=new_event_id(),
-        event_type="user.updated",
-        source="tests",
-        occurred_at=None,
-        subject=user_id,
-        request_id="tests",
-    )
+    event_id = new_event_id()
     await producer.send_and_wait(
         TOPIC,
         user_event(user_id, at=0),
         key=user_id.encode(),
-        headers=write_event_headers(headers),
+        headers=inbound_headers(event_id, subject=user_id),
     )
-    return headers.event_id
+    return event_id
 
 
 async def test_a_record_that_left_no_trace_is_found(
@@ -54,9 +47,9 @@ async def test_a_record_that_left_no_trace_is_found(
         ids = [await _publish(producer) for _ in range(20)]
         await until(lambda: _count(database, ids), lambda count: count == len(ids))
     await _publish(producer)
-    before = await audit(AuditSettings(), hours=1)
+    before = await audit(DeskSettings(), hours=1)
     await database.execute("DELETE FROM events WHERE event_id = ANY($1::text[])", ids[3:5])
-    after = await audit(AuditSettings(), hours=1)
+    after = await audit(DeskSettings(), hours=1)
     ours = {each.event_id for each in after.missing} - {each.event_id for each in before.missing}
 
     assert before.checked == after.checked >= len(ids)
