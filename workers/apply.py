@@ -1,6 +1,6 @@
-"""Apply a batch of events in one transaction: rows and ledger together, or nothing.
+"""Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Sixteen statements at most, whatever the batch holds. Every row is a function of the set of events
+Eighteen statements at most, whatever the batch holds. Every row is a function of the set of events
 seen, so that applying a batch again changes nothing.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
+from schema.kafka.changes import is_canary
 from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
 from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
@@ -22,6 +23,7 @@ from workers.project.organizations import InvitationRow, MembershipRow, Organiza
 from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
 from workers.record import Applied, failed, record
+from workers.tell import Changes, tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -48,6 +50,8 @@ class Policy:
     """How long the data of deleted users is held back, hidden, before it is erased."""
     history_limit: int = 50
     """How many entries the histories in user_data have at most."""
+    telling: bool = True
+    """Whether others are told what changes."""
 
 
 DEFAULT: Final = Policy()
@@ -74,22 +78,35 @@ async def apply(
         async with pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
             try:
                 async with connection.transaction():
-                    applied = await _try_all(connection, events, policy)
-                    await before_commit(connection, applied)
+                    done = await _try_all(connection, events, policy)
+                    await _finish(connection, done, policy, before_commit)
             except _FaultError:
                 async with connection.transaction():
-                    applied = await _bisect(connection, events, policy)
-                    await before_commit(connection, applied)
-    return applied
+                    done = await _bisect(connection, events, policy)
+                    await _finish(connection, done, policy, before_commit)
+    return done.applied
+
+
+class _Done(NamedTuple):
+    """What was done, and not committed yet."""
+
+    applied: list[Applied]
+    changes: Changes
+
+
+async def _finish(
+    connection: Connection, done: _Done, policy: Policy, before_commit: BeforeCommit
+) -> None:
+    await before_commit(connection, done.applied)
+    if policy.telling:
+        await tell(connection, done.changes)
 
 
 class _FaultError(Exception):
     """An event at least is bad, or fails by a bug of ours; the cause says which of both."""
 
 
-async def _try_all(
-    connection: Connection, events: Sequence[Event], policy: Policy
-) -> list[Applied]:
+async def _try_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     try:
         with not_now_unless_bad():
             return await _apply_all(connection, events, policy)
@@ -99,19 +116,19 @@ async def _try_all(
         raise _FaultError from error
 
 
-async def _bisect(connection: Connection, events: Sequence[Event], policy: Policy) -> list[Applied]:
+async def _bisect(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     """Apply what can be applied: k bad events among n cost O(k log n) savepoints."""
     try:
         async with connection.transaction():
             return await _try_all(connection, events, policy)
     except _FaultError as fault:
         if len(events) == 1:
-            return await record(connection, [_blame(events[0], fault.__cause__)])
+            blamed = [_blame(events[0], fault.__cause__)]
+            return _Done(await record(connection, blamed), Changes())
         middle = len(events) // 2
-        return [
-            *await _bisect(connection, events[:middle], policy),
-            *await _bisect(connection, events[middle:], policy),
-        ]
+        first = await _bisect(connection, events[:middle], policy)
+        second = await _bisect(connection, events[middle:], policy)
+        return _Done(first.applied + second.applied, first.changes | second.changes)
 
 
 def _blame(event: Event, error: BaseException | None) -> Applied:
@@ -128,13 +145,13 @@ def _explain(error: Exception) -> str:
     return f"{type(error).__name__} (SQLSTATE {state})" + (f" at {place}" if place else "")
 
 
-async def _apply_all(
-    connection: Connection, events: Sequence[Event], policy: Policy
-) -> list[Applied]:
+async def _apply_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
+    written, seen = await _write_users(connection, batch.of(UserRow))
+    deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
     changed: Changed = {
-        UserRow: await _write_users(connection, batch.of(UserRow)),
-        DeletionRow: await _delete_users(connection, batch.of(DeletionRow), policy),
+        UserRow: written,
+        DeletionRow: deleted,
         OrganizationRow: await _write_organizations(connection, batch.of(OrganizationRow)),
         SessionRow: await _write_sessions(connection, batch.of(SessionRow)),
         MembershipRow: await _write(
@@ -150,7 +167,8 @@ async def _apply_all(
     users = [user.id for user in batch.of(UserRow).values() if user.creates]
     if users:
         await derive_user_data(connection, users, history_limit=policy.history_limit)
-    return await record(connection, [_outcome(event, batch, changed) for event in events])
+    applied = await record(connection, [_outcome(event, batch, changed) for event in events])
+    return _Done(applied, seen | ended)
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:
@@ -164,18 +182,25 @@ def _mentions(events: Iterable[Event]) -> list[Row]:
 
 async def _write(connection: Connection, name: str, rows: Collection[Iterable[Any]]) -> set[Any]:
     """Write rows, and return the ids of those that were changed."""
-    if not rows:
-        return set()
-    found = await connection.fetch(_SQL[name], *columns(rows))
-    return {row["id"] for row in found}
+    return {row["id"] for row in await _fetch(connection, name, rows)}
 
 
-async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> set[Any]:
+async def _fetch(
+    connection: Connection, name: str, rows: Collection[Iterable[Any]]
+) -> list[asyncpg.Record]:
+    return await connection.fetch(_SQL[name], *columns(rows)) if rows else []
+
+
+async def _write_users(
+    connection: Connection, users: Mapping[Any, UserRow]
+) -> tuple[set[Any], Changes]:
     """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
     creating = [user[:-1] for user in users.values() if user.creates]
-    new = await _write(connection, "insert_users", creating)
+    found = await _fetch(connection, "insert_users", creating)
+    new = {row["id"] for row in found}
     known = [user[:-1] for user in users.values() if user.id not in new]
-    changed = new | await _write(connection, "upsert_users", known)
+    found += await _fetch(connection, "upsert_users", known)
+    changed = {row["id"] for row in found}
     others = [
         (user.id, user.last_sign_in_at, user.last_active_at, user.signup_source, user.last_event_at)
         for user in users.values()
@@ -183,18 +208,24 @@ async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> 
     ]
     if others:
         await connection.execute(_SQL["raise_users"], *columns(others))
-    return changed
+    return changed, Changes(
+        created=frozenset(row["id"] for row in found if row["created"]),
+        others=frozenset(
+            row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)
+        ),
+    )
 
 
 async def _delete_users(
     connection: Connection, deletions: Mapping[Any, DeletionRow], policy: Policy
-) -> set[Any]:
+) -> tuple[set[Any], Changes]:
     if not deletions:
-        return set()
+        return set(), Changes()
     hold = policy.erase_after or None
     found = await connection.fetch(_SQL["delete_users"], *columns(sorted(deletions.values())), hold)
     await erase_users(connection, deletions)
-    return {row["id"] for row in found}
+    ended = Changes(others=frozenset(row["id"] for row in found if row["news"]))
+    return {row["id"] for row in found}, ended
 
 
 async def _write_organizations(

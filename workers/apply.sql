@@ -1,7 +1,8 @@
 -- name: insert_users
 -- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
 -- order; and with every unique index to tell a conflict, because whoever finds one in an index
--- that is not asked for waits while others wait for him. Returns who is new.
+-- that is not asked for waits while others wait for him. Returns who is new, and whether it is
+-- more than a name.
 INSERT INTO users (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
@@ -16,13 +17,13 @@ FROM unnest(
 ) AS incoming (id)
 ORDER BY incoming.id
 ON CONFLICT DO NOTHING
-RETURNING id
+RETURNING id, status <> 'pending' AS created, false AS differs
 
 -- name: upsert_users
 -- Write the newest snapshot of users who have a row. Every row is locked in key order, changed or
 -- not, before anything that belongs to a user is written: that keeps workers from deadlocks and
 -- from writing beside an erasure. Nothing is written on a tombstone; a user whose deletion is
--- held back changes on, hidden. Returns who changed.
+-- held back changes on, hidden. Returns who changed, and whether others can see it.
 INSERT INTO users AS stored (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
@@ -65,7 +66,16 @@ ON CONFLICT (id) DO UPDATE SET
 WHERE (stored.deleted_at IS NULL OR stored.erase_at IS NOT NULL)
     AND (excluded.version, excluded.version_timestamp, excluded.version_event_id COLLATE "C")
         > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
-RETURNING stored.id
+RETURNING
+    stored.id,
+    old.status = 'pending' AND new.status <> 'pending' AS created,
+    new.status NOT IN ('pending', 'deleted') AND row(
+        old.email, old.email_verified, old.first_name, old.last_name, old.username, old.image_url,
+        old.external_id, old.role, old.status, old.public_metadata, old.created_at
+    ) IS DISTINCT FROM row(
+        new.email, new.email_verified, new.first_name, new.last_name, new.username, new.image_url,
+        new.external_id, new.role, new.status, new.public_metadata, new.created_at
+    ) AS differs
 
 -- name: raise_users
 -- Lift what only grows, for users whose newest snapshot is not among these.
@@ -93,7 +103,8 @@ WHERE stored.id = seen.id
 
 -- name: delete_users
 -- Mark the end of users, unless an operator has restored them since. $4 is for how long their
--- data is held back; null: it is erased in this transaction. Returns whose end this is.
+-- data is held back; null: it is erased in this transaction. Returns whose end this is, and
+-- whether it is news.
 UPDATE users AS stored SET
     deleted_at = ended.deleted_at,
     deletion_event_id = ended.event_id,
@@ -107,7 +118,7 @@ WHERE stored.id = ended.id
         coalesce(stored.deleted_at, '-infinity'),
         coalesce(stored.deletion_event_id, '') COLLATE "C"
     )
-RETURNING stored.id
+RETURNING stored.id, old.deleted_at IS NULL AS news
 
 -- name: insert_organizations
 -- Write organizations that have no row yet, as insert_users does. Returns what is new.

@@ -1,7 +1,8 @@
 -- name: erase_users
 -- Leave nothing personal of the deleted users whose data is not held back: a tombstone, and in
--- the ledger only that they were deleted. Their rows are locked already, in key order; whoever
--- writes what belongs to a user locks the user first, so that nothing is written beside this.
+-- the ledger and the outbox only that they were deleted. Their rows are locked already, in key
+-- order; whoever writes what belongs to a user locks the user first, so that nothing is written
+-- beside this.
 WITH erased AS (
     UPDATE users SET
         email = NULL,
@@ -32,6 +33,7 @@ names AS (DELETE FROM user_names USING erased WHERE user_id = erased.id),
 their_sessions AS (DELETE FROM sessions USING erased WHERE user_id = erased.id),
 memberships AS (DELETE FROM organization_memberships USING erased WHERE user_id = erased.id),
 invitations AS (DELETE FROM organization_invitations USING erased WHERE user_id = erased.id),
+told AS (DELETE FROM outbox USING erased WHERE owner = erased.clerk_id AND state IS NOT NULL),
 letters AS (
     UPDATE dead_letters SET clerk_user_id = NULL
     FROM erased

@@ -40,7 +40,13 @@ class Topic:
     def config(self) -> Mapping[str, str]:
         """The topic-level configuration, as Kafka names it."""
         if self.retention_days is None:
-            return {"cleanup.policy": "compact"}
+            return {
+                "cleanup.policy": "compact",
+                # Whoever was erased is out of the topic after a day, instead of some time;
+                # the tombstone stays for those consumers who were away.
+                "max.compaction.lag.ms": str(_DAY_MS),
+                "delete.retention.ms": str(30 * _DAY_MS),
+            }
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_days * _DAY_MS),

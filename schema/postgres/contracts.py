@@ -215,6 +215,18 @@ DECISIONS: Final[Mapping[str, Decision]] = {
         internal={"version": "updated_at in ms, but an end outlasts what is newer", **_TIES},
     ),
     "organizations": Decision(contracts=(Organization,), internal=_TIES),
+    "outbox": Decision(
+        internal=dict.fromkeys(
+            ("position", "topic", "key", "type", "owner", "public", "state"),
+            "others read it on the change topics, and callers at /v1/changes",
+        ),
+    ),
+    "relay_progress": Decision(
+        internal=dict.fromkeys(
+            ("name", "position", "published_at", "forgotten"),
+            "what the relay, maintenance and the API tell each other",
+        ),
+    ),
     "sessions": Decision(
         contracts=(Session,),
         internal={

@@ -17,6 +17,8 @@ OperationsAction: TypeAlias = Literal["replay", "edit", "purge", "release"]
 
 OrganizationsStatus: TypeAlias = Literal["pending", "active", "deleted"]
 
+OutboxTopic: TypeAlias = Literal["user.changes", "post.changes"]
+
 SessionsStatus: TypeAlias = Literal[
     "pending", "active", "ended", "removed", "revoked", "expired", "abandoned", "replaced"
 ]
@@ -270,6 +272,44 @@ class OrganizationsRow(Struct, frozen=True, kw_only=True):
     """the svix-id; decides between equal versions and times"""
 
 
+class OutboxRow(Struct, frozen=True, kw_only=True):
+    """A row of `outbox`.
+
+    Every change that others are told, written with the rows; kept for a while, so that who was away
+    can catch up.
+    """
+
+    position: int
+    """microseconds since 1970 when it was told, or one more than the position before; given under a
+    lock that lasts until the commit, so that positions become visible in their order
+    """
+    topic: OutboxTopic
+    """user.changes | post.changes"""
+    key: str
+    """the record's key: clerk user id, post id"""
+    type: str
+    """ce_type, such as clerkwork.user.updated"""
+    owner: str
+    """clerk user id of whose data it is"""
+    public: bool
+    """whether everyone who is signed in may read it, not only the owner"""
+    state: Json | None
+    """the record's value; null where nothing may be left"""
+
+
+class RelayProgressRow(Struct, frozen=True, kw_only=True):
+    """How far the outbox is published; noted now and then, the topics themselves know exactly."""
+
+    name: str
+    """outbox"""
+    position: int
+    """all up to here is on the topics"""
+    published_at: datetime
+    """when that was noted"""
+    forgotten: int
+    """all up to here is no longer in the outbox"""
+
+
 class SessionsRow(Struct, frozen=True, kw_only=True):
     """One row for each session of a user who is not erased."""
 
@@ -415,6 +455,8 @@ ROWS: Final[dict[str, type[Struct]]] = {
     "organization_invitations": OrganizationInvitationsRow,
     "organization_memberships": OrganizationMembershipsRow,
     "organizations": OrganizationsRow,
+    "outbox": OutboxRow,
+    "relay_progress": RelayProgressRow,
     "sessions": SessionsRow,
     "user_data": UserDataRow,
     "user_names": UserNamesRow,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import msgspec
 
+from schema.kafka.changes import is_canary
 from schema.kafka.clerk import (
     DELETED,
     USER,
@@ -126,6 +127,9 @@ def snapshot(user: User, stamp: Stamp, *, at: str) -> Iterator[UserRow | NameRow
     """Yield the snapshot that stands at `at`, and its name."""
     version = read_ms(user.updated_at, f"{at}.updated_at")
     key = derive_id(user.id)
+    if is_canary(user.id):
+        yield _canary(user.id, version, stamp)
+        return
     email, email_verified = _primary_email(user)
     yield UserRow(
         id=key,
@@ -178,6 +182,17 @@ def project_user_deletion(envelope: Envelope, stamp: Stamp) -> Iterator[Row]:
 def name_user(clerk_id: str, stamp: Stamp) -> UserRow:
     """Return a row for a user of whom the event says only that there is one."""
     return UserRow(id=derive_id(clerk_id), clerk_id=clerk_id, last_event_at=stamp.occurred_at)
+
+
+def _canary(clerk_id: str, version: int, stamp: Stamp) -> UserRow:
+    """Return a user whom readers never see, pending for ever, whose version moves all the same."""
+    return UserRow(
+        id=derive_id(clerk_id),
+        clerk_id=clerk_id,
+        version=version,
+        version_timestamp=stamp.timestamp,
+        version_event_id=stamp.event_id,
+    )
 
 
 def _primary_email(user: User) -> tuple[str | None, bool]:

@@ -11,6 +11,7 @@ from schema.postgres.tables.failures import (
 )
 from schema.postgres.tables.ledger import EVENTS, OUTCOMES
 from schema.postgres.tables.organizations import INVITATIONS, MEMBERSHIPS, ORGANIZATIONS
+from schema.postgres.tables.outbox import OUTBOX, RELAY_PROGRESS
 from schema.postgres.tables.sessions import SESSIONS
 from schema.postgres.tables.user_data import USER_DATA, USER_NAMES
 from schema.postgres.tables.users import USERS
@@ -25,7 +26,9 @@ __all__ = [
     "METADATA",
     "OPERATIONS",
     "ORGANIZATIONS",
+    "OUTBOX",
     "OUTCOMES",
+    "RELAY_PROGRESS",
     "SESSIONS",
     "USERS",
     "USER_DATA",
