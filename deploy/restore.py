@@ -12,6 +12,7 @@ from deploy.errors import OperatorError
 from schema.ops.settings import DatabaseSettings, read_settings
 from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
+from workers.tell import Changes, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +41,11 @@ async def restore(database_url: str, user: str) -> Restored:
     Raises OperatorError when there is nothing to give back, and what the driver raises.
     """
     async with connected(database_url, name="clerkwork-restore") as connection:
-        found = await connection.fetchrow(_SQL["restore_user"], _read_id(user))
+        key = _read_id(user)
+        async with connection.transaction():
+            found = await connection.fetchrow(_SQL["restore_user"], key)
+            if found and found["status"] not in (None, "pending"):
+                await tell(connection, Changes(created=frozenset({key})))
     if found is None:
         raise OperatorError(f"There is no user {user}.")
     if found["deleted_at"] is None:

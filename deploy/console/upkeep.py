@@ -52,8 +52,9 @@ def maintain(*, dry_run: bool = False) -> int:
     """Keep DATABASE_URL in order; made for cron, every hour.
 
     Erases deleted users whose data was held back long enough, marks sessions that have run out,
-    makes the ledger's partitions for the months to come, moves events there that lie in the
-    default one, and drops what CLERKWORK_LEDGER_RETENTION_MONTHS lets go.
+    forgets old dead letters and changes, makes the ledger's partitions for the months to come,
+    moves events there that lie in the default one, and drops what
+    CLERKWORK_LEDGER_RETENTION_MONTHS lets go.
 
     Parameters
     ----------
@@ -93,6 +94,17 @@ def restore(user: str) -> int:
     from deploy.restore import run_restore
 
     return run_restore(user, open_console())
+
+
+@app.command(group=UPKEEP)
+def tell() -> int:
+    """Tell other services of every user in DATABASE_URL again, through the outbox.
+
+    For a first time, when users are older than the change topics, and when a topic was lost.
+    """
+    from deploy.tell import run_tell
+
+    return run_tell(open_console())
 
 
 @line.command(name="show")

@@ -1,4 +1,4 @@
-"""Maintain: users whose time has come, sessions that have run out, old letters, the ledger.
+"""Maintain: users whose time has come, sessions run out, old letters and changes, the ledger.
 
 Made for cron: repeated it does nothing, and of two at once the second leaves the work to the first.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from deploy.database import connected, refusing_in_words
 from deploy.maintain.erasures import Erasures, erase_due, plan_erasures
 from deploy.maintain.ledger import Ledger, Terms, keep_ledger, plan_ledger
 from deploy.maintain.letters import Letters, forget_letters, plan_letters
+from deploy.maintain.outbox import Outbox, forget_changes, plan_outbox
 from deploy.maintain.sessions import Sessions, mark_sessions, plan_sessions
 from deploy.maintain.show import summarise
 from deploy.partitions import MONTHS_AHEAD, keep_others_out
@@ -39,6 +41,13 @@ class MaintainSettings(DatabaseSettings):
         le=1200,
         description="whole months before this one that the ledger keeps; unset, it keeps all",
     )
+    clerkwork_changes_retention_days: int = Field(
+        7,
+        ge=1,
+        le=3650,
+        description="days for which the outbox keeps what is published: who was away from"
+        " `/v1/changes` for longer must take a snapshot anew",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,7 @@ class Upkeep:
     erasures: Erasures
     sessions: Sessions
     letters: Letters
+    outbox: Outbox
     ledger: Ledger
 
 
@@ -63,6 +73,7 @@ async def maintain(
         if not (dry_run or await keep_others_out(connection)):
             return None
         moment: datetime = now or await connection.fetchval("SELECT now()")
+        keep_from = moment - timedelta(days=settings.clerkwork_changes_retention_days)
         terms = Terms(
             now=moment,
             ahead=settings.clerkwork_ledger_months_ahead,
@@ -73,6 +84,7 @@ async def maintain(
                 erasures=await plan_erasures(connection, now=moment),
                 sessions=await plan_sessions(connection, now=moment),
                 letters=await plan_letters(connection, now=moment),
+                outbox=await plan_outbox(connection, keep_from=keep_from),
                 ledger=await plan_ledger(connection, terms),
             )
         # The ledger last: busy writers can keep it from its locks, and must not keep personal data.
@@ -80,6 +92,7 @@ async def maintain(
             erasures=await erase_due(connection, now=moment),
             sessions=await mark_sessions(connection, now=moment),
             letters=await forget_letters(connection, now=moment),
+            outbox=await forget_changes(connection, keep_from=keep_from),
             ledger=await keep_ledger(connection, terms),
         )
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def summarise(upkeep: Upkeep, *, dry_run: bool) -> str:
-    """Return what was done, or would be, in eight lines."""
+    """Return what was done, or would be, in nine lines."""
     will = "would be " if dry_run else ""
     erasures, sessions, ledger = upkeep.erasures, upkeep.sessions, upkeep.ledger
     by_status = ", ".join(f"{count} {status}" for status, count in sessions.by_status.items())
@@ -22,6 +22,8 @@ def summarise(upkeep: Upkeep, *, dry_run: bool) -> str:
         f"Sessions {will}marked expired: {sessions.expired}; abandoned: {sessions.abandoned}\n"
         f"Sessions by status: {by_status or 'none'}\n"
         f"Dead letters {will}forgotten, gone from Kafka: {upkeep.letters.forgotten}\n"
+        f"Changes {will}forgotten, published long ago: {upkeep.outbox.forgotten};"
+        f" kept: {upkeep.outbox.kept}, of these waiting for the relay: {upkeep.outbox.waiting}\n"
         f"Partitions {will}created: {_list(ledger.months)}\n"
         f"Events {will}moved there from the default partition: {moved}\n"
         f"Partitions {will}dropped: {_list(ledger.expired)};"

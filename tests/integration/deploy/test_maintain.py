@@ -436,7 +436,7 @@ async def _console(url: str, *options: str) -> tuple[int, str, str]:
 
 
 async def test_the_command_says_what_it_did(database: Database, database_url: str) -> None:
-    """In eight lines; its log has the rest."""
+    """In nine lines; its log has the rest."""
     oldest = (await _partitions(database))[0]
     await database.execute(f"DROP TABLE {oldest}")
     await insert_held_back(database, until=BEGINNING)
@@ -452,6 +452,7 @@ async def test_the_command_says_what_it_did(database: Database, database_url: st
         "Sessions marked expired: 2; abandoned: 0",
         "Sessions by status: 1 ended, 2 expired",
         "Dead letters forgotten, gone from Kafka: 0",
+        "Changes forgotten, published long ago: 0; kept: 0, of these waiting for the relay: 0",
         f"Partitions created: {oldest}",
         "Events moved there from the default partition: 0",
         "Partitions dropped: none; as old in the default partition, deleted: 0",

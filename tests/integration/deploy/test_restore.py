@@ -16,6 +16,7 @@ from deploy.environment import ROOT
 from deploy.errors import OperatorError
 from deploy.maintain.erasures import erase_due
 from deploy.restore import restore
+from schema.kafka.changes import USER_CREATED, UserState
 from schema.postgres.ids import derive_id
 from tests.rows import BEGINNING, insert_held_back, insert_session, insert_user
 
@@ -54,6 +55,18 @@ async def test_a_restored_user_is_as_before(
     assert isinstance(restored_at, datetime)
     assert abs(restored_at - datetime.now(UTC)) < timedelta(minutes=1)
     assert await database.fetchval("SELECT id FROM sessions") == session
+
+
+async def test_others_are_told_of_a_restoration(database: Database, database_url: str) -> None:
+    """As of somebody new; but not of who was never more than a name."""
+    user = await insert_held_back(database, until=UNTIL)
+    stub = await insert_held_back(database, until=UNTIL, held_status="pending")
+    for each in (user, stub):
+        await restore(database_url, each)
+    [told] = await database.fetch("SELECT key, type, state FROM outbox")
+
+    assert (told["key"], told["type"]) == (user, USER_CREATED)
+    assert UserState.model_validate_json(told["state"]).status == "banned"
 
 
 async def test_a_deletion_of_the_future_is_void_too(database: Database, database_url: str) -> None:

@@ -27,6 +27,7 @@ from tests.integration.workers.order.crashes import CrashError, CrashingPool
 from tests.integration.workers.order.histories import as_event, make_event, seeded
 from tests.integration.workers.order.model import expected_tables
 from tests.integration.workers.order.tables import describe, differences, found_tables
+from tests.integration.workers.order.told import wrongly_told
 from tests.integration.workers.order.worlds import make_world
 from workers.apply import Policy, apply
 from workers.classify import NotNowError
@@ -80,7 +81,7 @@ class Life(RuleBasedStateMachine):
         """There are people, and no tables filled."""
         self.done["lives"] += 1
         self.world = make_world(seeded(seed), "life")
-        self.run(self.pool.execute("TRUNCATE users, organizations, events CASCADE"))
+        self.run(self.pool.execute("TRUNCATE users, organizations, events, outbox CASCADE"))
 
     @rule(seed=SEEDS)
     def happen(self, seed: int) -> None:
@@ -166,6 +167,7 @@ class Life(RuleBasedStateMachine):
         limit = self.policy.history_limit
         expected = expected_tables(history, held=bool(self.policy.erase_after), history_limit=limit)
         lines = differences(expected, await found_tables(self.pool))
+        lines += await wrongly_told(self.pool)
         assert not lines, describe(f"with {self.policy}", history, lines)
 
 

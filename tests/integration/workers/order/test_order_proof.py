@@ -1,5 +1,7 @@
 """Any set of events, in any order, ends in the tables that an independent model expects.
 
+And what others were told of it, folded, is what is in the tables.
+
 `ORDER_CASES` histories are tried from the seed `ORDER_SEED` on, which share batches by the sixty:
 a failure in the case `<seed>x<copy>` comes again with ORDER_CASES=60 and its sixty's first seed.
 """
@@ -17,6 +19,7 @@ from tests.integration.workers.order.deliveries import deliver, schedule
 from tests.integration.workers.order.histories import as_event, make_history, seeded
 from tests.integration.workers.order.model import KEYS, Tables, expected_tables
 from tests.integration.workers.order.tables import about, describe, differences, found_tables
+from tests.integration.workers.order.told import wrongly_told
 from tests.waiting import until
 from workers.apply import Policy
 
@@ -145,7 +148,9 @@ async def _compare(pool: Pool, cases: Cases, policy: Policy) -> None:
     found = await found_tables(pool)
     if found != expected:
         pytest.fail(_first_difference(cases, policy, found))
-    await pool.execute("TRUNCATE users, organizations, events CASCADE")
+    told = await wrongly_told(pool)
+    assert not told, told[:8]
+    await pool.execute("TRUNCATE users, organizations, events, outbox CASCADE")
 
 
 def _expect(history: Sequence[Told], policy: Policy) -> Tables:
