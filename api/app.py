@@ -10,6 +10,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from api import canary
 from api.authenticate import Authenticator
 from api.jwks import JwksKeys, fetch_jwks
 from api.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
@@ -53,7 +54,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_pool(settings))
     app.cleanup_ctx.append(_open_keys(settings))
     app.on_response_prepare.append(_harden)
-    app.add_routes(ROUTES)
+    app.add_routes([*ROUTES, *canary.ROUTES])
     add_probes(
         app,
         registry=registry,

@@ -70,6 +70,12 @@ async def check_database(pool: Pool) -> None:
     await _fetch(pool, "check", acquire_s=CHECK_S, query_s=CHECK_S)
 
 
+async def read_version(pool: Pool, user_id: UUID) -> int | None:
+    """Return how new the row of a user is, None when there is none."""
+    rows = await _fetch(pool, "read_version", user_id)
+    return rows[0]["version"] if rows else None
+
+
 async def read_user(
     pool: Pool, *, caller_id: UUID, user_id: UUID
 ) -> tuple[Standing | None, UsersRow | None]:

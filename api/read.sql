@@ -2,6 +2,10 @@
 -- Whether the database answers.
 SELECT 1;
 
+-- name: read_version
+-- How new a row is, by primary key.
+SELECT version FROM users WHERE id = $1;
+
 -- name: read_user
 -- The caller's standing and one user, both by primary key; always one row.
 SELECT

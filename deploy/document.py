@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import PydanticUndefined
 
 from api.settings import ApiSettings
+from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
 from ingest.settings import IngestSettings
 from workers.settings import WorkerSettings
@@ -24,6 +25,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "worker": WorkerSettings,
     "api": ApiSettings,
     "maintain": MaintainSettings,
+    "canary": CanarySettings,
 }
 _PLACE: Final = re.compile(r"(<!-- configuration -->\n).*?(<!-- /configuration -->)", re.DOTALL)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from deploy.console.groups import SINGLE, app
+from deploy.terminal import open_console
 
 
 @app.command(group=SINGLE)
@@ -27,3 +32,17 @@ def api() -> None:
     from api.__main__ import main
 
     main()
+
+
+@app.command(group=SINGLE)
+def canary(*, once: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Send an event of nobody's the whole way, again and again, and measure how long it takes.
+
+    Parameters
+    ----------
+    once
+        Once, and say how long it took; exit code 1 when it did not arrive.
+    """
+    from deploy.canary.run import run_canary
+
+    return run_canary(open_console(), once=once)

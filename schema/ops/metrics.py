@@ -42,6 +42,9 @@ SESSION_STATUSES: Final[tuple[str, ...]] = get_args(SessionsStatus)
 WAIT_KINDS: Final = ("outage", "conflict", "configuration", "line_stopped")
 """What can make a batch wait in place."""
 
+CANARY_STATIONS: Final = ("accepted", "topic", "api")
+"""Where a canary is seen: answered by ingest, on the change topic, in the API."""
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
 
@@ -231,4 +234,40 @@ class ApiMetrics:
             ["route", "status"],
             buckets=_SECONDS,
             registry=registry,
+        )
+
+
+class CanaryMetrics:
+    """What the canary counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.flights = Counter(
+            "clerkwork_canary_flights_total",
+            "Canaries that were sent the whole way.",
+            registry=registry,
+        )
+        self.lost = _start_at_zero(
+            Counter(
+                "clerkwork_canary_lost_total",
+                "Canaries that did not arrive in time, by the first place where they were missed.",
+                ["at"],
+                registry=registry,
+            ),
+            CANARY_STATIONS,
+        )
+        self.seconds = Histogram(
+            "clerkwork_canary_seconds",
+            "From the post of a canary until it was seen there.",
+            ["at"],
+            buckets=(*_SECONDS, 60.0, 300.0),
+            registry=registry,
+        )
+        self.seen = _start_at_zero(
+            Gauge(
+                "clerkwork_canary_seen_timestamp_seconds",
+                "When a canary was last seen there, 0 before the first.",
+                ["at"],
+                registry=registry,
+            ),
+            CANARY_STATIONS,
         )

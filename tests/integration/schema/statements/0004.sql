@@ -658,6 +658,10 @@ SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count
 -- Whether the database answers.
 SELECT 1;
 
+-- name: api_read_read_version
+-- How new a row is, by primary key.
+SELECT version FROM users WHERE id = $1;
+
 -- name: api_read_read_user
 -- The caller's standing and one user, both by primary key; always one row.
 SELECT

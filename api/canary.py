@@ -1,0 +1,26 @@
+"""How new the canary is: `/canary/{id}`, without sign-in, because nobody is behind it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from api.read import POOL, read_version
+from schema.http.errors import HttpError
+from schema.kafka.changes import is_canary
+from schema.postgres.ids import derive_id
+
+
+async def show_canary(request: web.Request) -> web.Response:
+    """Answer with the version of a canary; of anybody else there is nothing here."""
+    clerk_id = request.match_info["id"]
+    version = None
+    if is_canary(clerk_id):
+        version = await read_version(request.app[POOL], derive_id(clerk_id))
+    if version is None:
+        raise HttpError(404, "CANARY_NOT_FOUND", "There is no such canary.")
+    return web.json_response({"version": version})
+
+
+ROUTES: Final = (web.get("/canary/{id:[^/]+}", show_canary),)
