@@ -37,6 +37,10 @@ class Board:
     """Of those, tombstones."""
     events: int = 0
     """In the ledger."""
+    told: int = 0
+    """Changes that the relay has published."""
+    untold: int = 0
+    """Changes that it was not seen to have published, as it notes once a second."""
     api_requests: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 

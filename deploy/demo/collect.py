@@ -11,13 +11,14 @@ from aiokafka import AIOKafkaConsumer
 from deploy.demo.observe import Observer, partitions
 from deploy.tokens import mint_token
 from schema.kafka.headers import read_headers
-from schema.kafka.topics import CLERK_EVENTS, DEAD_LETTER_TOPICS
+from schema.kafka.topics import CLERK_EVENTS, DEAD_LETTER_TOPICS, USER_CHANGES
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import asyncpg
+    from aiokafka import ConsumerRecord
 
     from deploy.demo.deliver import Crash, Delivered
     from deploy.demo.plan import Plan
@@ -37,8 +38,11 @@ class Kept:
     topic: str
     partition: int
     offset: int
+    key: str
     event_id: str
+    """`ce_id`."""
     value: bytes
+    """Empty where it is null."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,8 @@ class Evidence:
     crash: Crash
     records: Sequence[Kept]
     letters: Sequence[Kept]
+    changes: Sequence[Kept]
+    """What other services were told of users, each partition in its order."""
     tables: Tables
     """Every row, under the table and Clerk's id."""
     ledger: Sequence[tuple[str, str]]
@@ -82,6 +88,7 @@ async def collect(
         crash=crash,
         records=await read_topics(servers, CLERK_EVENTS),
         letters=await read_topics(servers, DEAD_LETTER_TOPICS),
+        changes=await read_topics(servers, [USER_CHANGES]),
         tables=await read_tables(database),
         ledger=ledger,
         listed=await _list_users(observer, user_id=plan.admin),
@@ -115,7 +122,9 @@ def _rows(records: Iterable[asyncpg.Record]) -> Rows:
 
 async def read_topics(servers: str, topics: Iterable[Topic]) -> list[Kept]:
     """Return every record of the topics, from the first to the last that is there now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers, enable_auto_commit=False, isolation_level="read_committed"
+    )
     await consumer.start()
     try:
         return await _read_assigned(consumer, topics)
@@ -127,23 +136,24 @@ async def _read_assigned(consumer: AIOKafkaConsumer, topics: Iterable[Topic]) ->
     places = partitions(topics)
     consumer.assign(places)
     await consumer.seek_to_beginning(*places)
-    missing = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
+    ends = await consumer.end_offsets(places)
     kept: list[Kept] = []
-    while missing:
-        for place, batch in (await consumer.getmany(timeout_ms=1000)).items():
-            kept += [
-                Kept(
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    event_id=read_headers(record.headers).get("ce_id", ""),
-                    value=record.value or b"",
-                )
-                for record in batch
-            ]
-            if batch[-1].offset + 1 >= missing.get(place, 0):
-                missing.pop(place, None)
+    # A position, unlike the last record, also passes what ends a transaction.
+    while any([await consumer.position(place) < end for place, end in ends.items()]):
+        fetched = await consumer.getmany(timeout_ms=200)
+        kept += [_keep(record) for batch in fetched.values() for record in batch]
     return kept
+
+
+def _keep(record: ConsumerRecord[Any, Any]) -> Kept:
+    return Kept(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode(),
+        event_id=read_headers(record.headers).get("ce_id", ""),
+        value=record.value or b"",
+    )
 
 
 async def _list_users(observer: Observer, *, user_id: str) -> list[Mapping[str, Any]]:

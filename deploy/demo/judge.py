@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from deploy.demo.finding import Finding
+from deploy.demo.judge_changes import every_change_is_told
 from deploy.demo.judge_rows import deleted_stay_deleted, one_result, the_api_tells_it
 from deploy.demo.predict import predict, winners
 from deploy.demo.webhook import Fate
@@ -34,6 +35,7 @@ def judge(plan: Plan, evidence: Evidence) -> list[Finding]:
         one_bad_event_stops_nobody(plan, evidence),
         unreadable_ones_are_kept(plan, evidence),
         codes_go_no_further(plan, evidence),
+        every_change_is_told(tables["users"], evidence),
         the_api_tells_it(tables["users"], evidence, reader=plan.reader),
     ]
 

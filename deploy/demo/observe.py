@@ -53,13 +53,15 @@ class Observer:
         board.tell()
 
     async def _look_at_metrics(self, board: Board) -> None:
-        ingest, worker, api = await asyncio.gather(
+        ingest, worker, relay, api = await asyncio.gather(
             self._scrape("ingest", "clerkwork_webhooks_total", "answer"),
             self._scrape("worker", "clerkwork_events_total", "outcome"),
+            self._scrape("relay", "clerkwork_changes_published_total", "topic"),
             self._scrape("api", "clerkwork_http_request_seconds_count", "route"),
         )
         board.taken = ingest or board.taken
         board.outcomes = worker or board.outcomes
+        board.told = relay.total() or board.told
         board.api_requests = sum(n for route, n in api.items() if route.startswith("/v1/"))
 
     async def _scrape(self, name: str, sample: str, label: str) -> Counter[str]:
@@ -96,7 +98,7 @@ class Observer:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return
         if row:
-            board.users, board.deleted, board.events = row
+            board.users, board.deleted, board.events, board.untold = row
 
 
 @asynccontextmanager

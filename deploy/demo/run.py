@@ -110,5 +110,9 @@ async def _settle(plan: Plan, board: Board) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLED_WITHIN_S):
             await board.wait_until(
-                lambda: not board.waiting and board.events >= events and board.letters >= letters
+                lambda: (
+                    not (board.waiting or board.untold)
+                    and board.events >= events
+                    and board.letters >= letters
+                )
             )

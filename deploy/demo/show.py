@@ -139,7 +139,7 @@ class LiveView:
 
 
 def tell(board: Board) -> list[tuple[str, list[str]]]:
-    """Return what each station of the walk has to say, three things each."""
+    """Return what each station of the walk has to say, three things at most."""
     accepted, aside = board.taken["accepted"], board.taken["quarantined"]
     return [
         ("ingest", [f"{accepted} kept", f"{aside} aside", f"{_refused(board)} refused"]),
@@ -159,7 +159,10 @@ def tell(board: Board) -> list[tuple[str, list[str]]]:
             "PostgreSQL",
             [f"{board.users} users", f"{board.deleted} deleted", f"{board.events} events"],
         ),
-        ("API", [f"{board.api_requests} answers"]),
+        (
+            "API, relay",
+            [f"{board.api_requests} answers", f"{board.told} told", f"{board.untold} to tell"],
+        ),
     ]
 
 

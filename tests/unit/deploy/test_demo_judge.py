@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from deploy.demo.collect import Evidence, Kept
 from deploy.demo.deliver import Crash, Delivered
 from deploy.demo.judge import judge
+from deploy.demo.judge_changes import UNTOLD
 from deploy.demo.plan import Plan, make_plan
 from deploy.demo.predict import predict, winners
 from deploy.demo.present import present
@@ -19,7 +21,7 @@ from ingest.prepare import Delivery, prepare
 from schema.kafka.topics import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from deploy.demo.values import Rows
 
@@ -27,6 +29,7 @@ PLAN = make_plan(users=30, seed=7, now_ms=1_790_000_000_000)
 TABLES = predict(PLAN.webhooks)
 USERS = TABLES["users"]
 ONE_RESULT = "Any order, any number of times, one result"
+TOLD = "Every change is told, in order"
 REFUSED = Answer(status=401, body={"error": {"code": "INVALID_SIGNATURE"}})
 
 
@@ -38,6 +41,7 @@ def _keep(webhook: Webhook, offset: int) -> Kept:
         topic=record.topic,
         partition=0,
         offset=offset,
+        key=(record.key or b"").decode(),
         event_id=webhook.event_id,
         value=record.value or b"",
     )
@@ -57,6 +61,31 @@ def _record_outcomes(plan: Plan) -> list[tuple[str, str]]:
         for each in plan.webhooks
         if each.fate in (Fate.PROJECTED, Fate.IGNORED, Fate.DEAD)
     ]
+
+
+def _tell(sequence: int, key: str, state: Mapping[str, object] | None) -> Kept:
+    return Kept(
+        topic="user.changes",
+        partition=0,
+        offset=sequence,
+        key=key,
+        event_id=str(sequence),
+        value=b"" if state is None else json.dumps(state).encode(),
+    )
+
+
+def _told_changes() -> list[Kept]:
+    """Return what was told: everybody came into being, some more than once, and some are gone."""
+    states = {
+        key: {name: value for name, value in present(row).items() if name not in UNTOLD}
+        for key, row in USERS.items()
+        if row["status"] != "pending"
+    }
+    first = [(key, state | {"first_name": "Old"}) for key, state in states.items()]
+    last = [
+        (key, None if USERS[key]["status"] == "deleted" else state) for key, state in states.items()
+    ]
+    return [_tell(n, key, state) for n, (key, state) in enumerate([*first, *last], start=1)]
 
 
 def _make_evidence() -> Evidence:
@@ -80,6 +109,7 @@ def _make_evidence() -> Evidence:
             replace(_keep(poison, 0), topic="clerk.user-events.dlq"),
             *(each for each in stored.values() if each.topic == UNREADABLE.name),
         ],
+        changes=_told_changes(),
         tables=TABLES,
         ledger=_record_outcomes(PLAN),
         listed=[present(row) for row in living],
@@ -92,7 +122,7 @@ def test_it_finds_nothing_where_all_is_well() -> None:
     """Every promise, held."""
     findings = judge(PLAN, _make_evidence())
 
-    assert [finding.differences for finding in findings] == [[]] * 10
+    assert [finding.differences for finding in findings] == [[]] * 11
 
 
 def _forgery_accepted(it: Evidence) -> Evidence:
@@ -231,6 +261,27 @@ def _code_leaked(it: Evidence) -> Evidence:
     )
 
 
+def _change_lost(it: Evidence) -> Evidence:
+    return replace(it, changes=it.changes[:-1])
+
+
+def _change_wrong(it: Evidence) -> Evidence:
+    said = {"clerk_id": it.changes[-1].key, "first_name": "Nobody"}
+    last = it.changes[-1]
+    wrong = _tell(int(last.event_id) + 1, last.key, said)
+    return replace(it, changes=[*it.changes, wrong])
+
+
+def _change_repeated(it: Evidence) -> Evidence:
+    return replace(it, changes=[*it.changes, it.changes[-1]])
+
+
+def _person_remembered(it: Evidence) -> Evidence:
+    gone = {key for key, row in USERS.items() if row["status"] == "deleted"}
+    changes = [each for each in it.changes if each.key not in gone or each.value]
+    return replace(it, changes=changes)
+
+
 def _api_out_of_order(it: Evidence) -> Evidence:
     return replace(it, listed=[*it.listed[1:], it.listed[0]])
 
@@ -268,6 +319,10 @@ def _api_takes_for_another(it: Evidence) -> Evidence:
         (_letter_too_many, {"One bad event stops nobody"}),
         (_quarantine_changed, {"What cannot be read is kept", "A 2xx means it is safe"}),
         (_code_leaked, {"One-time codes go no further"}),
+        (_change_lost, {TOLD}),
+        (_change_wrong, {TOLD}),
+        (_change_repeated, {TOLD}),
+        (_person_remembered, {TOLD}),
         (_api_out_of_order, {"The API tells what is so"}),
         (_api_shows_deleted, {"The API tells what is so"}),
         (_api_takes_for_another, {"The API tells what is so"}),
