@@ -7,6 +7,7 @@ WITH old AS (
         AND position <= coalesce((SELECT position FROM relay_progress WHERE name = 'outbox'), 0)
     ORDER BY position
     LIMIT $2
+    FOR UPDATE SKIP LOCKED -- an erasure that is deleting some of them waits for nobody
 ),
 gone AS (
     DELETE FROM outbox USING old WHERE outbox.position = old.position
