@@ -64,7 +64,7 @@ def write_document() -> str:
 def _tell_channel(topic: Topic, messages: Iterable[Message]) -> dict[str, Any]:
     return {
         "address": topic.name,
-        "description": _sentence(topic.value),
+        "description": _describe(topic),
         "messages": {
             each.name: {"$ref": f"#/components/messages/{topic.name}.{each.name}"}
             for each in _of(topic, messages)
@@ -113,5 +113,7 @@ def _name(step: Step) -> str:
     return f"{step.process}.{step.verb}.{step.topic.name}"
 
 
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
+def _describe(topic: Topic) -> str:
+    words = f"{topic.value[0].upper()}{topic.value[1:]}."
+    written = any(step.topic == topic and step.action == "send" for step in STEPS)
+    return words if written else f"{words} Nothing is written there yet."
