@@ -137,7 +137,7 @@ def diff_topics() -> int:
 
 @contracts.command(name="generate")
 def generate_contracts() -> int:
-    """Write what is made from other contracts: rows, schemas of records, schema/kafka/asyncapi.json.
+    """Write what is made from other contracts: rows, and the schemas and AsyncAPI of the topics.
 
     The rows are those of DATABASE_URL; unset, of the migrations alone. A schema that other
     services have is not changed so that they break.
@@ -149,7 +149,7 @@ def generate_contracts() -> int:
 
 @contracts.command(name="check")
 def check_contracts() -> int:
-    """Show where tables, database, rows, contracts and topics differ; exit code 1 when they do."""
+    """Show where database, rows, contracts and topics differ; exit code 1 when they do."""
     from deploy.contracts.check import check
 
     return check(open_console())

@@ -72,6 +72,7 @@ def _tombstone(contract: Contract) -> Message:
         summary=_list(gone),
         headers="headers.tombstone",
         payload={"type": "null", "description": "no value at all"},
+        content_type=None,
         key=_key(contract),
         examples=[{"name": gone[0], "payload": None}],
     )

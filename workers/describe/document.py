@@ -90,7 +90,7 @@ def _tell_configuration(config: Mapping[str, str]) -> dict[str, Any]:
 
 def _tell_step(step: Step, messages: Iterable[Message]) -> dict[str, Any]:
     channel = f"#/channels/{step.topic.name}"
-    told = {
+    told: dict[str, Any] = {
         "action": step.action,
         "channel": {"$ref": channel},
         "title": step.summary,

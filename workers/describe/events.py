@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -141,7 +142,7 @@ def _docstrings() -> Mapping[tuple[str, str], str]:
     found = {}
     for node in ast.parse(inspect.getsource(clerk)).body:
         body = node.body if isinstance(node, ast.ClassDef) else []
-        for field, text in zip(body, body[1:], strict=False):
+        for field, text in pairwise(body):
             match field, text:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),

@@ -62,7 +62,7 @@ FAILED: Final[Headers] = {
         maxLength=MAX_MESSAGE_BYTES,
     ),
     "x-attempt": _number("how often it was tried"),
-    "x-clerkwork-version": _text("who gave up"),
+    "x-clerkwork-version": _text("the version of clerkwork that gave up"),
     "__connect.errors.exception.class.name": _text("x-error-class, as Kafka Connect calls it"),
     "__connect.errors.exception.message": _text(
         "x-error-message, as Kafka Connect calls it", maxLength=MAX_MESSAGE_BYTES

@@ -50,7 +50,8 @@ class Message:
     payload: Mapping[str, Any]
     """The schema of its value."""
     summary: str | None = None
-    content_type: str = JSON
+    content_type: str | None = JSON
+    """The media type of the value, None where there is none."""
     key: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "minLength": 1})
     examples: Sequence[Mapping[str, Any]] = ()
 

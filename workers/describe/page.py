@@ -105,11 +105,16 @@ def _show_message(message: Mapping[str, Any]) -> Markup:
                 *types,
                 ("key", (key["description"], ": ", show_type(key))),
                 ("headers", show_type(message["headers"])),
-                ("value", (show_type(message["payload"]), ", ", message["contentType"])),
+                ("value", _show_value(message)),
             ]
         ),
         [_show_example(each) for each in message.get("examples", ())],
     )
+
+
+def _show_value(message: Mapping[str, Any]) -> Markup:
+    media = message.get("contentType")
+    return join(show_type(message["payload"]), f", {media}" if media else "")
 
 
 def _show_example(example: Mapping[str, Any]) -> Markup:

@@ -66,7 +66,7 @@ def record_schema(contract: Contract) -> dict[str, Any]:
 class _WithoutTitles(GenerateJsonSchema):
     """A title that only repeats the field's name tells nothing."""
 
-    def field_title_should_be_set(self, _schema: object) -> bool:
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # of none
         return False
 
 
