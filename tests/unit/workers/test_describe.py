@@ -256,7 +256,22 @@ def test_every_recorded_webhook_is_an_event(sample: dict[str, bytes]) -> None:
     assert {name: found for name, found in faults.items() if found} == {}
 
 
-VALUES: Final = (None, 1, -1, 1.5, True, "", "x", "x y", "x" * 3000, [], [1], ["x"], {}, {"id": 7})
+VALUES: Final[tuple[Any, ...]] = (
+    None,
+    1,
+    -1,
+    1.5,
+    True,
+    "",
+    "x",
+    "x y",
+    "x" * 3000,
+    [],
+    [1],
+    ["x"],
+    {},
+    {"id": 7},
+)
 
 
 @pytest.mark.parametrize("kind", [*DATA.values(), clerk.Envelope], ids=lambda kind: kind.__name__)
