@@ -39,6 +39,9 @@ class Break(NamedTuple):
     """A path such as `role` or `address.city`, empty where the whole record is meant."""
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
 
 def find_breaks(published: Schema, current: Schema, *, at: str = "") -> Iterator[Break]:
     """Yield how `current` breaks readers of `published`, or its own over earlier records.

@@ -88,7 +88,7 @@ CHANGE: Final[Headers] = SPECVERSION | {
     "ce_id": _number("the change's position among all changes"),
     "ce_type": _text("what happened; ignore types that you do not know", minLength=1),
     "ce_source": _text("who says so", const=RELAY),
-    "ce_time": _time("when it was committed"),
+    "ce_time": _time("when it was told, just before its commit"),
     "ce_subject": _text("the record's key", minLength=1),
     "ce_sequence": _number(
         "the change's position among all changes: of two records of a key the one with the greater"
