@@ -26,6 +26,7 @@ def announce(system: System, console: Console) -> None:
         "webhooks": system.webhooks_url,
         "API": system.api_url,
         "metrics": " · ".join(f"{each.url}/metrics" for each in system.services.named.values()),
+        "topics": f"{system.services.named['worker'].url}/asyncapi",
         "Kafka": system.stack.bootstrap_servers,
         "PostgreSQL": system.stack.database_url if system.stack.postgres else "as in DATABASE_URL",
         "logs": str(system.logs),

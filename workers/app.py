@@ -17,6 +17,7 @@ from schema.kafka.topics import (
     DESK_GROUP,
     GROUP,
     RETRY_DELAYS,
+    retry_group,
     retry_topic,
 )
 from schema.ops.metrics import WorkerMetrics, new_registry
@@ -90,7 +91,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
     """Return the feed of a tier: a record that is not due keeps only its tier waiting."""
     again = replace(
         consumer,
-        control=Control(f"{GROUP}.retry.{tier}"),
+        control=Control(retry_group(tier)),
         breaker=breaker,
         in_order=False,
         waiting=asyncio.Event(),

@@ -1,4 +1,4 @@
-"""Serve a worker's probes and metrics: it has no other port."""
+"""Serve a worker's probes and metrics, and the description of the topics: it has no other port."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from schema.ops.probes import CheckFailedError, add_probes
 from workers.consume import answers
+from workers.describe.serve import add_description
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,7 +29,7 @@ async def serving_probes(
     consumer: Consumer,
     subscriptions: Sequence[Subscription],
 ) -> AsyncIterator[None]:
-    """Serve `/livez`, `/readyz` and `/metrics` while the context lasts."""
+    """Serve `/livez`, `/readyz`, `/metrics` and `/asyncapi` while the context lasts."""
 
     async def check_loop() -> None:
         if any(subscription.ended for subscription in subscriptions):
@@ -52,6 +53,7 @@ async def serving_probes(
         live={"loop": check_loop},
         ready={"kafka": check_kafka, "postgres": check_database},
     )
+    add_description(app)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

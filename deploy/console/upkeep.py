@@ -12,7 +12,7 @@ from deploy.terminal import open_console
 topics = App(name="topics", help="Compare the topics in Kafka with the declaration.", group=UPKEEP)
 app.command(topics)
 contracts = App(
-    name="contracts", help="Hold rows and contracts against the live database.", group=UPKEEP
+    name="contracts", help="Hold contracts against each other and the live database.", group=UPKEEP
 )
 app.command(contracts)
 
@@ -149,7 +149,11 @@ def diff_topics() -> int:
 
 @contracts.command(name="generate")
 def generate_contracts() -> int:
-    """Write schema/postgres/rows.py from DATABASE_URL; unset, from the migrations alone."""
+    """Write what is made from other contracts: rows, and the schemas and AsyncAPI of the topics.
+
+    The rows are those of DATABASE_URL; unset, of the migrations alone. A schema that other
+    services have is not changed so that they break.
+    """
     from deploy.contracts.generate import generate
 
     return generate(open_console())
@@ -157,7 +161,7 @@ def generate_contracts() -> int:
 
 @contracts.command(name="check")
 def check_contracts() -> int:
-    """Show where tables, database, rows and contracts differ; exit code 1 when they do."""
+    """Show where database, rows, contracts and topics differ; exit code 1 when they do."""
     from deploy.contracts.check import check
 
     return check(open_console())

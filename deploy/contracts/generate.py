@@ -1,6 +1,7 @@
-"""Write the row contracts from the live database: `clerkwork contracts generate`.
+"""Write what is made from other contracts: `clerkwork contracts generate`.
 
-Nothing here imports what is written, so that a broken file can be written anew.
+The rows come from the live database, the description of the topics from the code that uses them.
+Nothing here imports the rows, so that a broken file can be written anew.
 """
 
 from __future__ import annotations
@@ -24,8 +25,18 @@ ROWS_FILE: Final = Path(schema.postgres.__file__).with_name("rows.py")
 """What is written; committed, and never edited."""
 
 
-def generate(console: Console, *, file: Path = ROWS_FILE) -> int:
-    """Write the file, say whether that changed it, and return 0.
+def generate(console: Console) -> int:
+    """Write every file, say which of them that changed, and return 0. Raises OperatorError."""
+    write_rows_file(console)
+    # Only now: the workers that describe the topics may not import with the rows of before.
+    from deploy.contracts.publish import publish  # noqa: PLC0415  # for that reason
+
+    publish(console)
+    return 0
+
+
+def write_rows_file(console: Console, *, file: Path = ROWS_FILE) -> None:
+    """Write the rows, and say whether that changed them.
 
     Raises OperatorError, with the file as before, when the database is not the declared one.
     """
@@ -38,4 +49,3 @@ def generate(console: Console, *, file: Path = ROWS_FILE) -> int:
     rows = write_rows(found)
     file.write_text(rows, encoding="utf-8")
     console.print(f"{file}: {'as before' if rows == before else 'written anew'}.")
-    return 0

@@ -75,7 +75,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     data: msgspec.Raw
     timestamp: int | None = None
-    """Milliseconds, at times seconds: see `read_ms`."""
+    """When it happened: milliseconds since 1970, seconds in some of Clerk's examples."""
     instance_id: str | None = None
 
 

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GROUP: Final = "clerkwork.projector"
-"""The consumer group of the workers that apply events to PostgreSQL.
-
-Those that wait in the retry topics have a group for each tier, with the tier behind a dot.
-"""
+"""The consumer group of the workers that apply events to PostgreSQL."""
 
 DESK_GROUP: Final = "clerkwork.desk"
 """The consumer group of the workers that keep the index of dead letters."""
@@ -115,6 +112,11 @@ def retry_topic(source: Topic, delay: str) -> Topic:
         value=source.value,
         retention_days=14,
     )
+
+
+def retry_group(delay: str) -> str:
+    """Return the consumer group of the workers that wait in the retry topics of one tier."""
+    return f"{GROUP}.retry.{delay}"
 
 
 def dead_letter_topic(source: Topic) -> Topic:

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from deploy.contracts.catalog import Subject, read_facts
 from deploy.contracts.check import check, find_drift
 from deploy.contracts.compare import compare_tables
-from deploy.contracts.generate import ROWS_FILE, generate
+from deploy.contracts.generate import ROWS_FILE, write_rows_file
 from deploy.contracts.parse import read_rows
 from deploy.contracts.write import write_rows
 from deploy.errors import OperatorError
@@ -172,7 +172,8 @@ async def test_generating_writes_the_committed_file(
     monkeypatch.setenv("DATABASE_URL", database_url)
     console = Console(file=io.StringIO())
 
-    assert await asyncio.to_thread(generate, console, file=tmp_path / "rows.py") == 0
+    await asyncio.to_thread(write_rows_file, console, file=tmp_path / "rows.py")
+
     assert (tmp_path / "rows.py").read_text(encoding="utf-8") == ROWS_SOURCE
 
 
@@ -184,7 +185,7 @@ async def test_nothing_is_generated_from_another_database(
     monkeypatch.setenv("DATABASE_URL", database_url)
 
     with pytest.raises(OperatorError, match=r"events: is in tables\.py, not in"):
-        await asyncio.to_thread(generate, Console(), file=tmp_path / "rows.py")
+        await asyncio.to_thread(write_rows_file, Console(), file=tmp_path / "rows.py")
 
     assert not (tmp_path / "rows.py").exists()
 
@@ -206,7 +207,7 @@ def test_without_a_database_the_migrations_are_checked() -> None:
     said = io.StringIO()
 
     assert check(Console(file=said)) == 0
-    assert said.getvalue() == "Tables, rows and contracts agree.\n"
+    assert said.getvalue() == "Tables, rows, contracts and topics agree.\n"
 
 
 def test_a_server_that_is_away_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
