@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from api.settings import ApiSettings
 from deploy.maintain.run import MaintainSettings
 from ingest.settings import IngestSettings
+from workers.relay.settings import RelaySettings
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ README: Final = Path(__file__).parents[1] / "README.md"
 PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "ingest": IngestSettings,
     "worker": WorkerSettings,
+    "relay": RelaySettings,
     "api": ApiSettings,
     "maintain": MaintainSettings,
 }
