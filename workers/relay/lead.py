@@ -133,7 +133,7 @@ class Leader:
 
     async def _resume(self, connection: Connection, publisher: Publisher) -> Carrier:
         noted = await read_progress(connection)
-        position = max(noted, await find_published(self.kafka))
+        position = max(noted, await find_published(self.kafka, publisher))
         # Workers give positions above it, also in a database that was restored from a backup.
         await note_progress(connection, position)
         with not_now_unless_bad():

@@ -47,6 +47,10 @@ class Publisher:
         self._producer = producer
         self._partition = lru_cache(maxsize=20_000)(_choose_partition)
 
+    async def list_partitions(self, topic: str) -> tuple[int, ...]:
+        """Return the partitions of a topic. Raises KafkaError when Kafka does not know it."""
+        return tuple(sorted(await self._producer.partitions_for(topic)))
+
     async def publish(self, changes: Sequence[Change]) -> None:
         """Return when readers of committed records can have all of them.
 
@@ -77,10 +81,8 @@ class Publisher:
     async def _pack(self, changes: Sequence[Change]) -> Mapping[tuple[str, int], Sequence[Any]]:
         """Return the records by topic and partition, in batches, in the order of the changes."""
         packed: dict[tuple[str, int], list[BatchBuilder]] = {}
-        partitions = {
-            topic: tuple(sorted(await self._producer.partitions_for(topic)))
-            for topic in {change.topic for change in changes}
-        }
+        topics = {change.topic for change in changes}
+        partitions = {topic: await self.list_partitions(topic) for topic in topics}
         schemas = {topic: name_schema(topic) for topic in partitions}
         for change in changes:
             key = change.key.encode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import UnknownTopicOrPartitionError
 
 from schema.kafka.headers import read_position
 from schema.kafka.topics import CHANGES
@@ -17,18 +16,26 @@ from schema.kafka.topics import CHANGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workers.relay.publish import Publisher
+
     Offsets = Mapping[TopicPartition, int]
 
 FIRST_STEP: Final = 16
 """So many offsets at the end of a partition are looked at first; then eight times as many."""
 
 
-async def find_published(connection: Mapping[str, Any]) -> int:
-    """Return the greatest position on the change topics, or 0. To be called by a fenced producer.
+async def find_published(connection: Mapping[str, Any], publisher: Publisher) -> int:
+    """Return the greatest position on the change topics, or 0.
 
-    Raises KafkaError when Kafka is not there or has not got the topics; the caller limits the
-    time that it takes.
+    `publisher` is the only one who can write there, so that nothing is added meanwhile. Raises
+    KafkaError when Kafka is not there or has not got the topics; the caller limits the time that
+    it takes.
     """
+    partitions = [
+        TopicPartition(topic.name, number)
+        for topic in CHANGES
+        for number in await publisher.list_partitions(topic.name)
+    ]
     consumer = AIOKafkaConsumer(
         **connection,
         client_id="clerkwork-relay",
@@ -38,20 +45,9 @@ async def find_published(connection: Mapping[str, Any]) -> int:
     )
     try:
         await consumer.start()
-        return await _find(consumer, await _list_partitions(consumer))
+        return await _find(consumer, partitions)
     finally:
         await consumer.stop()
-
-
-async def _list_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    known = await consumer.topics()
-    if missing := [topic.name for topic in CHANGES if topic.name not in known]:
-        raise UnknownTopicOrPartitionError(missing)
-    return [
-        TopicPartition(topic.name, number)
-        for topic in CHANGES
-        for number in consumer.partitions_for_topic(topic.name) or ()
-    ]
 
 
 async def _find(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> int:
