@@ -13,6 +13,7 @@ from api.settings import ApiSettings
 from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
 from ingest.settings import IngestSettings
+from workers.relay.settings import RelaySettings
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ README: Final = Path(__file__).parents[1] / "README.md"
 PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "ingest": IngestSettings,
     "worker": WorkerSettings,
+    "relay": RelaySettings,
     "api": ApiSettings,
     "maintain": MaintainSettings,
     "canary": CanarySettings,

@@ -1,4 +1,4 @@
-"""Our own processes, ingest, worker and api, as children of the console."""
+"""Our own processes, ingest, worker, relay and api, as children of the console."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ class Wishes:
     ingest_port: int = 8080
     api_port: int = 8081
     worker_port: int = 9101
+    relay_port: int = 9102
     kafka_port: int | None = None
     """None takes a free one, as for PostgreSQL."""
     postgres_port: int | None = None
@@ -99,9 +100,10 @@ def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
     variables = {
         "ingest": _of_ingest(wishes, signing_secret),
         "worker": _of_worker(wishes, stack),
+        "relay": _of_relay(wishes),
         "api": _of_api(wishes, private_key),
     }
-    modules = {"ingest": "ingest", "worker": "workers", "api": "api"}
+    modules = {"ingest": "ingest", "worker": "workers", "relay": "workers.relay", "api": "api"}
     return System(
         stack=stack,
         services=Services(
@@ -154,6 +156,10 @@ def _of_worker(wishes: Wishes, stack: Stack) -> dict[str, str]:
         "WORKER_METRICS_HOST": LOOPBACK,
         "WORKER_METRICS_PORT": str(wishes.worker_port),
     }
+
+
+def _of_relay(wishes: Wishes) -> dict[str, str]:
+    return {"RELAY_METRICS_HOST": LOOPBACK, "RELAY_METRICS_PORT": str(wishes.relay_port)}
 
 
 def _of_api(wishes: Wishes, private_key: str) -> dict[str, str]:

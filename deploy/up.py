@@ -47,7 +47,7 @@ def running_system(wishes: Wishes, console: Console) -> Iterator[System]:
 
     Raises OperatorError, with nothing left running.
     """
-    for name in ("ingest", "api", "worker"):
+    for name in ("ingest", "api", "worker", "relay"):
         require_free(getattr(wishes, f"{name}_port"), asked_by=f"{name} (--{name}-port)")
     with ExitStack() as running:
         data = wishes.data or Path(running.enter_context(_scratch()))
@@ -56,7 +56,7 @@ def running_system(wishes: Wishes, console: Console) -> Iterator[System]:
         with _timed(console, "Migrating the database, creating topics"):
             asyncio.run(_prepare(stack, console))
         system = describe_system(wishes, stack=stack, logs=data / "logs")
-        with _timed(console, "Starting ingest, worker and api"):
+        with _timed(console, "Starting ingest, worker, relay and api"):
             running.enter_context(system.services.running())
         running.callback(wishes.home.forget)
         wishes.home.remember(

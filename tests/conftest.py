@@ -37,7 +37,7 @@ SAMPLES = ROOT / "schema/kafka/samples"
 
 # What a developer has exported must not decide what a test sees.
 _OURS = (
-    *("KAFKA_", "CLERK_", "CLERKWORK_", "INGEST_", "WORKER_", "API_", "LOG_"),
+    *("KAFKA_", "CLERK_", "CLERKWORK_", "INGEST_", "WORKER_", "RELAY_", "API_", "LOG_"),
     *("DATABASE_URL", "REDIS_URL"),
 )
 
@@ -68,7 +68,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """A Kafka and a PostgreSQL for the whole run."""
     with contextlib.ExitStack() as stack:
         if _docker_answers():
-            kafka = stack.enter_context(KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft())
+            kafka = stack.enter_context(_kafka_container())
             postgres = stack.enter_context(PostgresContainer("postgres:18", driver=None))
             yield Servers(
                 bootstrap_servers=kafka.get_bootstrap_server(),
@@ -81,6 +81,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(
             bootstrap_servers=running.bootstrap_servers, database_url=running.database_url
         )
+
+
+def _kafka_container() -> KafkaContainer:
+    container = KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft()
+    # Kafka's own topic of transactions wants three brokers unless told otherwise.
+    container.with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
+    container.with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
+    return container
 
 
 def _docker_answers() -> bool:

@@ -27,6 +27,14 @@ def worker() -> None:
 
 
 @app.command(group=SINGLE)
+def relay() -> None:
+    """Tell other services what has changed: from PostgreSQL's outbox to Kafka."""
+    from workers.relay.__main__ import main
+
+    main()
+
+
+@app.command(group=SINGLE)
 def api() -> None:
     """Serve users."""
     from api.__main__ import main

@@ -20,6 +20,7 @@ def up(
     ingest_port: int = 8080,
     api_port: int = 8081,
     worker_port: int = 9101,
+    relay_port: int = 9102,
     kafka_port: int | None = None,
     postgres_port: int | None = None,
 ) -> int:
@@ -38,6 +39,8 @@ def up(
         Where users are served.
     worker_port
         Where the worker shows its metrics.
+    relay_port
+        Where the relay shows its metrics.
     kafka_port
         Where Kafka listens; a free port unless given.
     postgres_port
@@ -51,6 +54,7 @@ def up(
         ingest_port=ingest_port,
         api_port=api_port,
         worker_port=worker_port,
+        relay_port=relay_port,
         kafka_port=kafka_port,
         postgres_port=postgres_port,
     )

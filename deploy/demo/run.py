@@ -62,12 +62,13 @@ def demo(*, users: int, seed: int, keep: bool, console: Console) -> int:
 
 def _wishes(data: Path) -> Wishes:
     """Return a system of its own, which nothing that the user has exported can lead astray."""
-    ingest_port, api_port, worker_port = (free_port() for _ in range(3))
+    ingest_port, api_port, worker_port, relay_port = (free_port() for _ in range(4))
     return Wishes(
         data=data,
         ingest_port=ingest_port,
         api_port=api_port,
         worker_port=worker_port,
+        relay_port=relay_port,
         environment={
             name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)
         },

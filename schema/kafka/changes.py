@@ -36,6 +36,11 @@ CANARY_PREFIX: Final = "user_clerkwork-canary"
 """How the ids of users begin who are not real; Clerk's have only letters and digits there."""
 
 
+def name_schema(topic: str) -> str:
+    """Return `ce_dataschema` of the values on a change topic: their contract and its version."""
+    return f"urn:clerkwork:{topic}:1"
+
+
 def is_canary(clerk_id: str) -> bool:
     """Say whether a user only shows how long events take, and must be seen by nobody."""
     return clerk_id.startswith(CANARY_PREFIX)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from schema import VERSION
@@ -26,6 +26,9 @@ SOURCE: Final = "clerkwork/ingest"
 """`ce_source` where Clerk does not name its instance."""
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EventHeaders:
     """What every inbound record says about itself."""
@@ -40,6 +43,21 @@ class EventHeaders:
     request_id: str
     redacted: bool = False
     """Whether one-time codes were taken out, so that the value is not Clerk's byte for byte."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeHeaders:
+    """What every record on a change topic says about itself."""
+
+    position: int
+    """`ce_id` and `ce_sequence`: its place among all changes, in microseconds since 1970 or a
+    little more."""
+    change_type: str
+    source: str
+    subject: str
+    """The record's key."""
+    schema: str | None
+    """`ce_dataschema`; None where the value is null."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +104,33 @@ def write_event_headers(headers: EventHeaders) -> RawHeaders:
         "x-redacted": "true" if headers.redacted else None,
     }
     return [(name, value.encode()) for name, value in pairs.items() if value]
+
+
+def write_change_headers(headers: ChangeHeaders) -> RawHeaders:
+    """Return the record headers of a change.
+
+    `ce_sequence` is CloudEvents' extension of that name; 16 digits, so that it also sorts as text.
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/sequence.md
+    """
+    position = b"%d" % headers.position
+    raw = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", position),
+        ("ce_type", headers.change_type.encode()),
+        ("ce_source", headers.source.encode()),
+        ("ce_time", _time(_EPOCH + timedelta(microseconds=headers.position)).encode()),
+        ("ce_subject", headers.subject.encode()),
+        ("ce_sequence", position),
+    ]
+    if headers.schema:
+        raw += [("ce_dataschema", headers.schema.encode()), ("content-type", b"application/json")]
+    return raw
+
+
+def read_position(raw: Iterable[tuple[str, bytes | None]]) -> int | None:
+    """Return the position of a change, None for a record that is none. Never raises."""
+    found = read_headers(raw).get("ce_sequence", "")
+    return int(found) if found.isascii() and found.isdigit() and len(found) < 20 else None
 
 
 def write_failure_headers(failure: Failure, origin: Origin | None = None) -> RawHeaders:

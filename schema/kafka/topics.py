@@ -93,6 +93,9 @@ POST_CHANGES: Final = Topic(
     retention_days=None,
 )
 
+CHANGES: Final = (USER_CHANGES, POST_CHANGES)
+"""Where the relay puts what has changed; others take it from there."""
+
 CLERK_EVENTS: Final = (USER_EVENTS, ORG_EVENTS)
 """Where ingest puts Clerk's events, and workers take them from."""
 
@@ -137,7 +140,6 @@ TOPICS: Final = (
     *SOURCES,
     *(retry_topic(source, delay) for source in SOURCES for delay in RETRY_DELAYS),
     *DEAD_LETTER_TOPICS,
-    USER_CHANGES,
-    POST_CHANGES,
+    *CHANGES,
 )
 """Every topic there must be."""

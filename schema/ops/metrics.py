@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from schema.kafka.topics import CHANGES
 from schema.postgres.rows import EventsOutcome, SessionsStatus
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ WAIT_KINDS: Final = ("outage", "conflict", "configuration", "line_stopped")
 
 CANARY_STATIONS: Final = ("accepted", "topic", "api")
 """Where a canary is seen: answered by ingest, on the change topic, in the API."""
+
+TERM_ENDS: Final = ("postgres", "kafka", "fenced", "bug")
+"""What can end a relay's term, other than the wish to stop."""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
@@ -222,6 +226,66 @@ class WorkerMetrics(_EventMetrics, _WaitMetrics, _PromiseMetrics, _TableMetrics)
     def __init__(self, registry: CollectorRegistry) -> None:
         for part in (_EventMetrics, _WaitMetrics, _PromiseMetrics, _TableMetrics):
             part.__init__(self, registry)
+
+
+class _LagMetrics:
+    """How far the topics are behind; every relay tells, active or not: max over them, not sum."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.lag_seconds = Gauge(
+            "clerkwork_relay_lag_seconds",
+            "How long the oldest change that is not on its topic has been waiting; 0 for none.",
+            registry=registry,
+        )
+        self.pending = Gauge(
+            "clerkwork_relay_pending_changes",
+            "Changes that are not on their topics yet, counted up to 100 000.",
+            registry=registry,
+        )
+
+
+class RelayMetrics(_LagMetrics):
+    """What a relay counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.published = _start_at_zero(
+            Counter(
+                "clerkwork_changes_published_total",
+                "Changes that Kafka has acknowledged, by topic.",
+                ["topic"],
+                registry=registry,
+            ),
+            (topic.name for topic in CHANGES),
+        )
+        self.publish_seconds = Histogram(
+            "clerkwork_change_publish_seconds",
+            "From telling a change, just before its commit, to Kafka's acknowledgement.",
+            buckets=(*_SECONDS, 60.0, 300.0, 1800.0),
+            registry=registry,
+        )
+        self.active = Gauge(
+            "clerkwork_relay_active", "1 for the relay that publishes.", registry=registry
+        )
+        self.terms_ended = _start_at_zero(
+            Counter(
+                "clerkwork_relay_terms_ended_total",
+                "Terms as the active relay, or attempts at one, by what ended them.",
+                ["kind"],
+                registry=registry,
+            ),
+            TERM_ENDS,
+        )
+        self.order_checked = Counter(
+            "clerkwork_change_order_checked_total",
+            "Changes looked at for whether they come after all that were published before.",
+            registry=registry,
+        )
+        self.order_violations = Counter(
+            "clerkwork_change_order_violations_total",
+            "Changes that would have come after a later one: none may.",
+            registry=registry,
+        )
 
 
 class ApiMetrics:

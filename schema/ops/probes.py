@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 CHECK_TIMEOUT_S: Final = 2.0
 """A check that takes longer has failed: the prober must get an answer."""
 
-Check = Callable[[], Awaitable[None]]
-"""Returns when all is well, raises `CheckFailedError` when it is not."""
+Check = Callable[[], Awaitable[str | None]]
+"""Returns when all is well, with words for the operator or without; raises `CheckFailedError` when
+it is not."""
 
 
 class CheckFailedError(Exception):
     """A probe's check did not pass; the message says why, in words for the operator."""
 
 
-async def _run(check: Check) -> str:
+async def _run(check: Check) -> tuple[bool, str]:
+    """Return whether the check passed, and what it says."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await check()
+            return True, await check() or "ok"
     except CheckFailedError as error:
-        return str(error)
+        return False, str(error)
     except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT_S:g} s"
-    return "ok"
+        return False, f"no answer within {CHECK_TIMEOUT_S:g} s"
 
 
 def _answer(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_request: web.Request) -> web.Response:
-        results = dict(zip(checks, await asyncio.gather(*map(_run, checks.values())), strict=True))
-        healthy = all(result == "ok" for result in results.values())
+        results = await asyncio.gather(*map(_run, checks.values()))
+        healthy = all(passed for passed, _ in results)
+        said = dict(zip(checks, (words for _, words in results), strict=True))
         return web.json_response(
-            {"status": "ok" if healthy else "unavailable", "checks": results},
+            {"status": "ok" if healthy else "unavailable", "checks": said},
             status=200 if healthy else 503,
             headers={"Cache-Control": "no-store"},
         )

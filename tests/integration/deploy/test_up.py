@@ -58,7 +58,7 @@ def _running_up(data: Path, *, ingest_port: int, api_port: int) -> Iterator[Up]:
         [
             *(sys.executable, "-m", "deploy", "up", "--data", str(data)),
             *(f"--ingest-port={ingest_port}", f"--api-port={api_port}"),
-            f"--worker-port={free_port()}",
+            *(f"--worker-port={free_port()}", f"--relay-port={free_port()}"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -27,6 +27,7 @@ from ingest.settings import IngestSettings
 from schema.ops.metrics import new_registry
 from schema.ops.probes import add_probes
 from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
+from workers.relay.settings import RelaySettings
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -42,11 +43,17 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "topics": KafkaSettings,
     "ingest": IngestSettings,
     "worker": WorkerSettings,
+    "relay": RelaySettings,
     "api": ApiSettings,
 }
 OURS = tuple(SETTINGS)
 ONE_SHOTS = ("migrate", "topics")
-PORTS = {"ingest": "ingest_port", "worker": "worker_metrics_port", "api": "api_port"}
+PORTS = {
+    "ingest": "ingest_port",
+    "worker": "worker_metrics_port",
+    "relay": "relay_metrics_port",
+    "api": "api_port",
+}
 
 OPERATOR = {
     "CLERK_WEBHOOK_SIGNING_SECRET": "whsec_" + b64encode(b"0123456789abcdef01234567").decode(),
@@ -275,7 +282,7 @@ def test_kafka_is_told_once_where_it_is() -> None:
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     for name, address in advertised.items():
         assert address.endswith(listeners[name])
-    for service in ("topics", "ingest", "worker"):
+    for service in ("topics", "ingest", "worker", "relay"):
         assert environment_of(service, OPERATOR)["KAFKA_BOOTSTRAP_SERVERS"] in advertised.values()
 
 
@@ -284,7 +291,7 @@ def test_the_database_is_the_one_that_postgres_makes(password: dict[str, str]) -
     """The URL holds the user, the password and the database that the image creates."""
     made = environment_of("postgres", password)
 
-    for service in ("migrate", "worker", "api"):
+    for service in ("migrate", "worker", "relay", "api"):
         url = urlsplit(environment_of(service, OPERATOR | password)["DATABASE_URL"])
 
         assert (made["POSTGRES_USER"], made["POSTGRES_PASSWORD"]) == (url.username, url.password)

@@ -47,6 +47,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "token",
         "ingest",
         "worker",
+        "relay",
         "api",
         "migrate",
         "maintain",
@@ -186,7 +187,7 @@ def test_each_process_is_told_its_port_and_its_servers(tmp_path: Path) -> None:
     """And they start in the order of the walk."""
     services = _describe(tmp_path, _make_stack(), PATH="/bin")
 
-    assert list(services) == ["ingest", "worker", "api"]
+    assert list(services) == ["ingest", "worker", "relay", "api"]
     assert services["ingest"].environment["INGEST_PORT"] == "8080"
     for service in services.values():
         assert service.environment["KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"

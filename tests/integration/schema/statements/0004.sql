@@ -598,6 +598,46 @@ WHERE known.event_id = mended.event_id
     AND known.occurred_at <> mended.occurred_at
     AND known.outcome IN ('dead', 'retrying')
 
+-- name: workers_fetch_fetch_changes
+-- The next changes after $1, $2 at most, in their order.
+SELECT position, topic, key, type, state
+FROM outbox
+WHERE position > $1
+ORDER BY position
+LIMIT $2
+
+-- name: workers_hold_try_to_hold
+-- Be the one relay that publishes, unless another one is; until the session ends.
+SELECT pg_try_advisory_lock(6241359)
+
+-- name: workers_measure_measure_backlog
+-- How many changes are not on their topics, counted up to $2, and how long the oldest one waits.
+-- $1 is what the active relay knows better than the row that it writes now and then.
+SELECT
+    count(*) AS pending,
+    coalesce(extract(epoch FROM clock_timestamp()) - min(position) / 1000000.0, 0)::float AS lag
+FROM (
+    SELECT position
+    FROM outbox
+    WHERE position > greatest(
+        $1::bigint, (SELECT position FROM relay_progress WHERE name = 'outbox')
+    )
+    ORDER BY position
+    LIMIT $2
+) AS waiting
+
+-- name: workers_note_read_progress
+-- Where the outbox was published up to when that was noted; no row before the first time.
+SELECT position FROM relay_progress WHERE name = 'outbox'
+
+-- name: workers_note_note_progress
+-- Note that all up to $1 is on the topics; never less than was noted before.
+INSERT INTO relay_progress AS noted (name, position, published_at)
+VALUES ('outbox', $1, clock_timestamp())
+ON CONFLICT (name) DO UPDATE
+SET position = excluded.position, published_at = excluded.published_at
+WHERE noted.position < excluded.position
+
 -- name: workers_tell_lock_outbox
 -- Wait for whoever is telling, until they have committed: so that positions become visible in
 -- their order, and who has read one has missed none before it. A statement of its own, because
