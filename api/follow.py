@@ -13,6 +13,7 @@ from collections import defaultdict
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import asyncpg
 import structlog
 
 from api.authorize import is_admin
@@ -23,8 +24,6 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
-
-    import asyncpg
 
     from api.read import Pool
     from api.verify import Caller
@@ -193,7 +192,9 @@ class Tail:
                 self._away_since, self._failures = None, 0
                 await self._keep_up(connection)
             finally:
-                connection.terminate()  # releasing it could wait for a server that hangs
+                # Releasing it could wait for a server that hangs. One that is lost cannot be ended.
+                with suppress(asyncpg.InterfaceError):
+                    connection.terminate()
 
     async def _keep_up(self, connection: Connection) -> None:
         check_at = time.monotonic() + self._check_s

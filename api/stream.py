@@ -156,8 +156,11 @@ class _Stream:
 
     async def run(self) -> web.StreamResponse:
         await self._response.prepare(self._request)
-        code, message = await self._live()
-        self._streams.metrics.streams_ended.labels(code.lower()).inc()
+        code, message = "CLIENT_GONE", ""  # which a server may tell by cancelling us
+        try:
+            code, message = await self._live()
+        finally:
+            self._streams.metrics.streams_ended.labels(code.lower()).inc()
         if code != "CLIENT_GONE":
             await self._say_goodbye(code, message)
         return self._response

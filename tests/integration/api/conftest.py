@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     import asyncpg
-    from aiohttp import ClientResponse
+    from aiohttp import ClientResponse, web
 
     Sign = Callable[..., str]
     Serve = Callable[..., AbstractAsyncContextManager["Client"]]
@@ -98,6 +98,13 @@ class Client:
         return float(line.split()[-1])
 
 
+class Server(TestServer):
+    """A server that, as in production, cancels no handler when a client goes."""
+
+    async def _make_runner(self, **kwargs: Any) -> web.AppRunner:
+        return await super()._make_runner(**kwargs | {"handler_cancellation": False})
+
+
 @pytest.fixture
 def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
     """Return a context manager that serves the API on a free port, and gives a client of it."""
@@ -107,7 +114,7 @@ def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
     async def serve(url: str, **changes: object) -> AsyncIterator[Client]:
         values: dict[str, Any] = {"clerk_jwt_key": pem.decode(), "clerk_issuer": ISSUER} | changes
         settings = ApiSettings(database_url=SecretStr(url), **values)
-        async with TestClient(TestServer(build_app(settings))) as http:
+        async with TestClient(Server(build_app(settings))) as http:
             yield Client(http, sign)
 
     return serve
