@@ -10,14 +10,17 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from api import canary
-from api.authenticate import Authenticator
+from api import canary, changes, users
+from api.authenticate import AUTHENTICATOR, Authenticator
+from api.bound import Places
+from api.follow import Tail
 from api.jwks import JwksKeys, fetch_jwks
 from api.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
 from api.measure import measure_requests
-from api.read import POOL, DatabaseUnavailableError, check_database
-from api.users import AUTHENTICATOR, ROUTES
+from api.read import POOL, DatabaseUnavailableError, Pool, check_database
+from api.stream import STREAMS, StreamLimits, Streams
 from api.verify import TokenRules
+from api.wait import WAITS, Waits
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
 from schema.ops.metrics import ApiMetrics, new_registry
@@ -37,6 +40,9 @@ KEYS: Final[web.AppKey[KeySource]] = web.AppKey("keys", KeySource)
 POOL_SIZE: Final = 10
 """Reads take about a millisecond: ten connections serve thousands of them a second."""
 
+WAITS_PER_USER: Final = 20
+"""More requests of one caller do not wait for versions at once."""
+
 CLOSE_S: Final = 5.0
 """After this long, connections that do not close are dropped."""
 
@@ -44,17 +50,21 @@ CLOSE_S: Final = 5.0
 def build_app(settings: ApiSettings) -> web.Application:
     """Return the API, not started yet. It starts, and says it is not ready, without PostgreSQL."""
     registry = new_registry()
+    metrics = ApiMetrics(registry)
     app = web.Application(
         middlewares=[
             identify_requests,
-            measure_requests(ApiMetrics(registry)),
+            measure_requests(metrics),
             envelope_errors,
         ]
     )
     app.cleanup_ctx.append(_open_pool(settings))
     app.cleanup_ctx.append(_open_keys(settings))
+    app.cleanup_ctx.append(_open_tail(settings, metrics))
+    app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
-    app.add_routes([*ROUTES, *canary.ROUTES])
+    for routes in (users.ROUTES, changes.ROUTES, canary.ROUTES):
+        app.add_routes(routes)
     add_probes(
         app,
         registry=registry,
@@ -73,13 +83,54 @@ def _open_pool(settings: ApiSettings) -> Callable[[web.Application], AsyncIterat
         await pool
         app[POOL] = pool
         yield
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        await _close_pool(pool)
 
     return pool_context
+
+
+async def _close_pool(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def _open_tail(
+    settings: ApiSettings, metrics: ApiMetrics
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    limits = StreamLimits(
+        heartbeat_s=settings.api_stream_heartbeat_s,
+        patience_s=settings.api_stream_patience_s,
+        buffer=settings.api_stream_buffer,
+        outage_s=settings.api_stream_outage_s,
+    )
+    streams = Places(
+        settings.api_streams, each=settings.api_streams_per_user, code="TOO_MANY_STREAMS"
+    )
+    waits = Places(settings.api_version_waits, each=WAITS_PER_USER, code="TOO_MANY_WAITS")
+
+    async def tail_context(app: web.Application) -> AsyncIterator[None]:
+        # All streams together need one connection, and no request has to wait for it.
+        pool = build_pool(settings, name="clerkwork-api-tail", min_size=0, max_size=1)
+        await pool
+        tail = Tail(pool, check_s=limits.heartbeat_s)
+        app[STREAMS] = Streams(
+            pool=app[POOL], tail=tail, metrics=metrics, limits=limits, places=streams
+        )
+        app[WAITS] = Waits(app[POOL], tail=tail, metrics=metrics, places=waits)
+        following = asyncio.create_task(tail.run())
+        yield
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await app[WAITS].close()
+        await _close_pool(pool)
+
+    return tail_context
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].close()
 
 
 def _open_keys(settings: ApiSettings) -> Callable[[web.Application], AsyncIterator[None]]:

@@ -59,3 +59,7 @@ class Authenticator:
         caller = verify_token(token, key=key, rules=self._rules)
         request[CALLER] = caller
         return caller
+
+
+AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)
+"""Where handlers find who checks their callers."""

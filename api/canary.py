@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from api.read import POOL, read_version
+from api.read import POOL, read_versions
 from schema.http.errors import HttpError
 from schema.kafka.changes import is_canary
 from schema.postgres.ids import derive_id
@@ -15,12 +15,11 @@ from schema.postgres.ids import derive_id
 async def show_canary(request: web.Request) -> web.Response:
     """Answer with the version of a canary; of anybody else there is nothing here."""
     clerk_id = request.match_info["id"]
-    version = None
-    if is_canary(clerk_id):
-        version = await read_version(request.app[POOL], derive_id(clerk_id))
-    if version is None:
+    user_id = derive_id(clerk_id)
+    found = await read_versions(request.app[POOL], [user_id]) if is_canary(clerk_id) else {}
+    if user_id not in found:
         raise HttpError(404, "CANARY_NOT_FOUND", "There is no such canary.")
-    return web.json_response({"version": version})
+    return web.json_response({"version": found[user_id].version})
 
 
 ROUTES: Final = (web.get("/canary/{id:[^/]+}", show_canary),)

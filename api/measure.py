@@ -36,7 +36,8 @@ def measure_requests(metrics: ApiMetrics) -> Middleware:
         response = await handler(request)
         seconds = time.perf_counter() - started
         route = route_of(request)
-        metrics.requests.labels(route, f"{response.status // 100}xx").observe(seconds)
+        if response.content_type != "text/event-stream":  # that one takes as long as it wants
+            metrics.requests.labels(route, f"{response.status // 100}xx").observe(seconds)
         caller = request.get(CALLER)
         write = log.debug if route in _PROBES else log.info
         write(

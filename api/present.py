@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from api.page import encode_position
 from schema.postgres.contracts import PublicProfile, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from api.read import Change
     from schema.postgres.rows import UsersRow
 
 PUBLIC: Final = tuple(PublicProfile.model_fields)
@@ -68,6 +70,36 @@ def present_page(
 ) -> Mapping[str, object]:
     """Return the body of a list; `next_cursor` is None on its last page."""
     return {"data": users, "next_cursor": next_cursor}
+
+
+def present_changes(
+    changes: Sequence[Change], *, next_cursor: str, more: bool
+) -> Mapping[str, object]:
+    """Return the body of a page of changes; it always says where to go on."""
+    data = [present_change(change) for change in changes]
+    return {"data": data, "next_cursor": next_cursor, "more": more}
+
+
+def present_change(change: Change) -> Mapping[str, object]:
+    """Return the fields of `change`, ready for `encode`."""
+    return {
+        "type": change.type,
+        "id": change.key,
+        "sequence": change.position,
+        "occurred_at": write_time(_EPOCH + timedelta(microseconds=change.position)),
+        "state": None if change.state is None else msgspec.Raw(change.state),
+    }
+
+
+def present_event(change: Change) -> bytes:
+    """Return `change` as a server-sent event.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+    """
+    # Line breaks can stand between the tokens of a state only: in its strings they are escaped.
+    data = encode(present_change(change)).replace(b"\r", b" ").replace(b"\n", b" ")
+    cursor = encode_position(change.position).encode()
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor, change.type.encode(), data)
 
 
 def encode(body: Mapping[str, object]) -> bytes:

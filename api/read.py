@@ -7,7 +7,7 @@ longer than ACQUIRE_S and QUERY_S in all, plus ACQUIRE_S to give up a hung conne
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import asyncpg
 import structlog
@@ -18,10 +18,11 @@ from schema.postgres.rows import UsersRow
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
-    from api.page import Cursor, Page
+    from api.page import ChangesPage, Cursor, Page
+    from api.verify import Caller
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,14 @@ POOL: Final[web.AppKey[Pool]] = web.AppKey("pool", asyncpg.Pool)
 """Where handlers find the pool."""
 
 _SQL: Final = read_statements(__file__)
+
+DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+"""Whatever asking PostgreSQL can raise; `is_not_now` tells outages from bugs."""
 
 _NOT_NOW_CLASSES: Final = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
 """SQLSTATE classes that speak of the server's state, not of our statement.
@@ -65,15 +74,42 @@ class Standing:
     status: str
 
 
+class Change(NamedTuple):
+    """What others are told of a user or a post."""
+
+    position: int
+    """Its place among all changes, in microseconds since 1970 or a little more."""
+    type: str
+    key: str
+    state: str | None
+    """The state after it as JSON; None where nothing is left, or may be shown."""
+
+
+class Changes(NamedTuple):
+    """A page of the changes that a caller may see."""
+
+    standing: Standing | None
+    changes: Sequence[Change]
+    more: bool
+    """Whether others come after them."""
+    head: int
+    """The position of the newest change, or after it."""
+    forgotten: int
+    """All up to this position may be gone."""
+    clock: int
+    """The time of the database, as positions are."""
+
+
+class Freshness(NamedTuple):
+    """How new a user is."""
+
+    status: str
+    version: int
+
+
 async def check_database(pool: Pool) -> None:
     """Return when PostgreSQL answers."""
     await _fetch(pool, "check", acquire_s=CHECK_S, query_s=CHECK_S)
-
-
-async def read_version(pool: Pool, user_id: UUID) -> int | None:
-    """Return how new the row of a user is, None when there is none."""
-    rows = await _fetch(pool, "read_version", user_id)
-    return rows[0]["version"] if rows else None
 
 
 async def read_user(
@@ -101,6 +137,32 @@ async def list_users(
     return _standing(rows[0]), users[: page.limit], len(users) > page.limit
 
 
+async def read_changes(pool: Pool, *, caller: Caller, page: ChangesPage) -> Changes:
+    """Return the part of the changes that `page` asks for, as of one moment."""
+    rows = await _fetch(
+        pool, "read_changes", caller.user_id, caller.clerk_id, page.since, page.limit + 1
+    )
+    changes = [
+        Change(row["position"], row["type"], row["key"], row["state"])
+        for row in rows
+        if row["position"] is not None
+    ]
+    return Changes(
+        standing=_standing(rows[0]),
+        changes=changes[: page.limit],
+        more=len(changes) > page.limit,
+        head=rows[0]["head"],
+        forgotten=rows[0]["forgotten"],
+        clock=rows[0]["clock"],
+    )
+
+
+async def read_versions(pool: Pool, users: Collection[UUID]) -> Mapping[UUID, Freshness]:
+    """Return how new those of `users` are who are there."""
+    rows = await _fetch(pool, "read_versions", list(users))
+    return {row["id"]: Freshness(row["status"], row["version"]) for row in rows}
+
+
 def _standing(row: asyncpg.Record) -> Standing | None:
     if row["caller_role"] is None:
         return None
@@ -124,7 +186,7 @@ async def _fetch(
         # The first timeout also bounds how long a hung connection may take to be given up.
         async with pool.acquire(timeout=acquire_s) as connection:
             return await connection.fetch(_SQL[statement], *arguments, timeout=query_s)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER_ERRORS as error:
         if not is_not_now(error):
             raise
         log.warning(

@@ -44,6 +44,38 @@ class ApiSettings(DatabaseSettings):
         description="origins, comma-separated, that a token's `azp` must be among when it has one;"
         " unset, any origin passes, and the start warns",
     )
+    api_streams: int = Field(
+        500, ge=1, le=10_000, description="streams of changes that may be open at once"
+    )
+    api_streams_per_user: int = Field(
+        10, ge=1, le=10_000, description="streams of changes that one user may have open"
+    )
+    api_stream_heartbeat_s: float = Field(
+        15.0,
+        gt=0,
+        le=60,
+        description="seconds after which a quiet stream says that it is there, and after which"
+        " the callers' rights are looked at again",
+    )
+    api_stream_patience_s: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="seconds that a stream's client has to take what it is sent",
+    )
+    api_stream_buffer: int = Field(
+        1000,
+        ge=1,
+        le=10_000,
+        description="changes that wait in memory for each stream; one that gets further behind"
+        " reads them from the database",
+    )
+    api_stream_outage_s: float = Field(
+        60.0, ge=0, le=3600, description="seconds that streams outlive a database that is away"
+    )
+    api_version_waits: int = Field(
+        200, ge=1, le=10_000, description="requests with `min_version` that may wait at once"
+    )
 
     @field_validator("clerk_jwt_key")
     @classmethod

@@ -8,20 +8,20 @@ from uuid import UUID
 
 from aiohttp import web
 
-from api.authenticate import Authenticator
+from api.authenticate import AUTHENTICATOR
 from api.authorize import admit, is_admin, is_visible
 from api.page import Cursor, encode_cursor, parse_page
 from api.present import encode, present_page, present_user, tag
 from api.read import POOL, list_users, read_user
 from api.verify import CLERK_USER_ID
+from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish
 from schema.http.errors import HttpError
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
+    from api.read import Standing
     from api.verify import Caller
-
-AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)
-"""Where handlers find who checks their callers."""
+    from schema.postgres.rows import UsersRow
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ETAG_ANY: Final = "*"
@@ -80,8 +80,13 @@ ROUTES: Final = (
 
 
 async def _show(request: web.Request, caller: Caller, user_id: UUID) -> web.Response:
-    standing, user = await read_user(request.app[POOL], caller_id=caller.user_id, user_id=user_id)
-    admit(standing)
+    wish = read_wish(request.query.items(), request.headers.getall("Prefer", ()))
+    standing, user = await _read(request, caller, user_id)
+    if wish and not has_reached(user, wish.min_version):
+        await request.app[WAITS].until_reached(user_id, wish, caller=caller)
+        standing, user = await _read(request, caller, user_id)
+        if not has_reached(user, wish.min_version):
+            raise VersionNotReachedError(wish)
     if user is None or not is_visible(user, to=standing):
         raise _not_found(own=user_id == caller.user_id)
     body = encode(present_user(user, fully=is_admin(standing) or user_id == caller.user_id))
@@ -92,7 +97,17 @@ async def _show(request: web.Request, caller: Caller, user_id: UUID) -> web.Resp
     else:
         response = _json(body)
     response.etag = etag
+    if wish:
+        response.headers.update(wish.headers)
     return response
+
+
+async def _read(
+    request: web.Request, caller: Caller, user_id: UUID
+) -> tuple[Standing | None, UsersRow | None]:
+    standing, user = await read_user(request.app[POOL], caller_id=caller.user_id, user_id=user_id)
+    admit(standing)
+    return standing, user
 
 
 def _json(body: bytes) -> web.Response:

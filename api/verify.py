@@ -106,6 +106,8 @@ class Caller:
 
     clerk_id: str
     user_id: UUID
+    expires_at: int
+    """When the token stops being good, LEEWAY_S included; in seconds since 1970."""
 
 
 def read_key_id(token: str) -> str | None:
@@ -146,7 +148,11 @@ def verify_token(token: str, *, key: RSAPublicKey, rules: TokenRules) -> Caller:
     except jwt.PyJWTError as error:
         raise UnauthenticatedError(_reason_of(error)) from error
     _check_claims(claims, rules)
-    return Caller(clerk_id=claims["sub"], user_id=derive_id(claims["sub"]))
+    return Caller(
+        clerk_id=claims["sub"],
+        user_id=derive_id(claims["sub"]),
+        expires_at=int(claims["exp"]) + LEEWAY_S,
+    )
 
 
 def _reason_of(error: jwt.PyJWTError) -> Reason:

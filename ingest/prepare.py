@@ -17,6 +17,7 @@ from schema.kafka.clerk import (
     occurred_at,
     read_envelope,
     read_subject,
+    read_version,
 )
 from schema.kafka.headers import (
     SOURCE,
@@ -40,12 +41,24 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reached:
+    """What the row of a user will have reached once the event is applied."""
+
+    user_id: str
+    """Clerk's id."""
+    version: int
+    """At least this; in milliseconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """What is to be published for a webhook."""
 
     record: Record
     status: str
     """`accepted` or `quarantined`."""
+    reaches: Reached | None = None
+    """What can be waited for, where it is an event of a user that tells its time."""
 
 
 def prepare(delivery: Delivery, *, instance_id: str | None) -> Prepared:
@@ -69,7 +82,8 @@ def prepare(delivery: Delivery, *, instance_id: str | None) -> Prepared:
 
 
 def _accept(delivery: Delivery, *, value: bytes, envelope: Envelope) -> Prepared:
-    destination = route(envelope.type, read_subject(envelope))
+    subject = read_subject(envelope)
+    destination = route(envelope.type, subject)
     headers = EventHeaders(
         event_id=delivery.event_id,
         event_type=envelope.type,
@@ -85,7 +99,11 @@ def _accept(delivery: Delivery, *, value: bytes, envelope: Envelope) -> Prepared
         value=value,
         headers=write_event_headers(headers),
     )
-    return Prepared(record=record, status="accepted")
+    version = read_version(envelope, subject)
+    reaches = None
+    if version is not None and destination.user_id:
+        reaches = Reached(user_id=destination.user_id, version=version)
+    return Prepared(record=record, status="accepted", reaches=reaches)
 
 
 def _quarantine(

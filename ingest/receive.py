@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiohttp import web
 
-from ingest.prepare import Delivery, prepare
+from ingest.prepare import Delivery, Prepared, prepare
 from ingest.verify import ID, Verdict, verify
 from schema.http.errors import HttpError
 from schema.http.request_ids import REQUEST_ID
@@ -78,7 +78,7 @@ class Receiver:
         delivery = Delivery(body=body, event_id=request.headers[ID], request_id=request[REQUEST_ID])
         prepared = prepare(delivery, instance_id=self.instance_id)
         stored = await self._publish(prepared.record)
-        return self._acknowledge(delivery.event_id, status=prepared.status, stored=stored)
+        return self._acknowledge(delivery.event_id, prepared=prepared, stored=stored)
 
     def _check_door(self, request: web.Request, source: str) -> None:
         if self.throttle.blocks(source):
@@ -105,11 +105,13 @@ class Receiver:
                 503, "BROKER_UNAVAILABLE", "Not stored; try again.", headers=RETRY_AFTER
             ) from None
 
-    def _acknowledge(self, event_id: str, *, status: str, stored: Stored) -> web.Response:
+    def _acknowledge(self, event_id: str, *, prepared: Prepared, stored: Stored) -> web.Response:
+        status = prepared.status
         self.metrics.webhooks.labels(status).inc()
         place = {"topic": stored.topic, "partition": stored.partition, "offset": stored.offset}
         log.info("webhook_stored", status=status, event_id=event_id, **place)
-        return web.json_response({"status": status, "id": event_id, **place}, status=202)
+        goal = asdict(prepared.reaches) if prepared.reaches else {}
+        return web.json_response({"status": status, "id": event_id, **place, **goal}, status=202)
 
 
 async def _read_body(request: web.Request) -> bytes:

@@ -33,6 +33,7 @@ Address: TypeAlias = Annotated[str, msgspec.Meta(max_length=320)]
 """An e-mail address: 64 characters, @, 255 (RFC 3696, section 3); longer ones fit no index."""
 
 EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
+NOTHING: Final = msgspec.Raw(b"")
 
 
 class MalformedEventError(Exception):
@@ -67,6 +68,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: str | None = None
     public_user_data: Reference | None = None
     payer: Reference | None = None
+    updated_at: msgspec.Raw = NOTHING
+    """Not read yet, so that whatever stands there refuses no event: see `read_version`."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +206,7 @@ DataT = TypeVar("DataT")
 
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _SUBJECT: Final = msgspec.json.Decoder(Subject)
+_INTEGER: Final = msgspec.json.Decoder(int)
 USER: Final = msgspec.json.Decoder(User)
 DELETED: Final = msgspec.json.Decoder(Deleted)
 SESSION: Final = msgspec.json.Decoder(Session)
@@ -233,6 +237,22 @@ def read_envelope(body: bytes) -> Envelope:
 def read_subject(envelope: Envelope) -> Subject:
     """Read whom the event is about. Raises MalformedEventError, nothing else."""
     return _decode(_SUBJECT, envelope.data, "$.data")
+
+
+def read_version(envelope: Envelope, subject: Subject) -> int | None:
+    """Return the version that the row of a user will have reached by this event of theirs, in ms.
+
+    None for the events of others, and where no time can be read.
+    """
+    try:
+        if envelope.type in {"user.created", "user.updated"}:
+            path = "$.data.updated_at"
+            return read_ms(_decode(_INTEGER, subject.updated_at, path), path)
+        if envelope.type == "user.deleted" and envelope.timestamp is not None:
+            return read_ms(envelope.timestamp, "$.timestamp")
+    except MalformedEventError:
+        pass
+    return None
 
 
 def read_data(envelope: Envelope, decoder: msgspec.json.Decoder[DataT]) -> DataT:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     import asyncpg
-    from aiohttp import ClientResponse
+    from aiohttp import ClientResponse, web
 
     Sign = Callable[..., str]
     Serve = Callable[..., AbstractAsyncContextManager["Client"]]
@@ -69,6 +71,39 @@ class Client:
         await response.read()
         return response
 
+    @asynccontextmanager
+    async def stream(
+        self, *, by: str, since: str = "now", token: str | None = None, **headers: str
+    ) -> AsyncIterator[Stream]:
+        """Follow the changes in the name of `by`; leaving cuts the connection."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent |= {
+            "Authorization": f"Bearer {token or self.token(by)}",
+            "Accept": "text/event-stream",
+        }
+        async with self.http.get(f"/v1/changes?since={since}", headers=sent) as response:
+            assert response.status == 200, await response.text()
+            yield Stream(response)
+            response.close()
+
+    async def cursor(self, *, by: str) -> str:
+        """Return the cursor of now."""
+        response = await self.get("/v1/changes?since=now", by=by)
+        return (await response.json())["next_cursor"]
+
+    async def metric(self, name: str) -> float:
+        """Return the value of a series."""
+        text = await (await self.get("/metrics")).text()
+        (line,) = (each for each in text.splitlines() if each.startswith(f"{name} "))
+        return float(line.split()[-1])
+
+
+class Server(TestServer):
+    """A server that, as in production, cancels no handler when a client goes."""
+
+    async def _make_runner(self, **kwargs: Any) -> web.AppRunner:
+        return await super()._make_runner(**kwargs | {"handler_cancellation": False})
+
 
 @pytest.fixture
 def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
@@ -79,7 +114,7 @@ def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
     async def serve(url: str, **changes: object) -> AsyncIterator[Client]:
         values: dict[str, Any] = {"clerk_jwt_key": pem.decode(), "clerk_issuer": ISSUER} | changes
         settings = ApiSettings(database_url=SecretStr(url), **values)
-        async with TestClient(TestServer(build_app(settings))) as http:
+        async with TestClient(Server(build_app(settings))) as http:
             yield Client(http, sign)
 
     return serve
@@ -90,6 +125,119 @@ async def client(serve: Serve, database_url: str) -> AsyncIterator[Client]:
     """Serve the API over the test's database."""
     async with serve(database_url) as client:
         yield client
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a stream has sent: an event, or with `type` None only an id."""
+
+    id: str
+    type: str | None
+    data: Any
+
+    @property
+    def sequence(self) -> int:
+        """The place of the change that it tells of."""
+        return self.data["sequence"]
+
+
+@dataclass
+class Stream:
+    """Reads server-sent events as a browser does."""
+
+    response: ClientResponse
+    last_id: str = ""
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield each block of the stream, until it ends."""
+        kind, data, changed = None, "", False
+        while line := await self.response.content.readline():
+            name, _, value = line.decode().rstrip("\n").partition(":")
+            value = value.removeprefix(" ")
+            if name == "id":
+                self.last_id, changed = value, True
+            elif name == "event":
+                kind = value
+            elif name == "data":
+                data = value
+            elif not name and not value and (changed or data):
+                yield Event(self.last_id, kind, json.loads(data) if data else None)
+                kind, data, changed = None, "", False
+
+    async def take(self, count: int) -> list[Event]:
+        """Return the next so many changes."""
+        found: list[Event] = []
+        async with asyncio.timeout(30):
+            async for event in self:
+                if event.type:
+                    found.append(event)
+                if len(found) == count:
+                    break
+        return found
+
+    async def begun(self) -> None:
+        """Return once the stream has said where it is."""
+        async with asyncio.timeout(30):
+            async for _ in self:
+                return
+
+    async def end(self) -> dict[str, str]:
+        """Read to the end, and return why it ended."""
+        last = None
+        async with asyncio.timeout(30):
+            async for event in self:
+                last = event
+        assert last
+        assert last.type == "end"
+        return last.data
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Tells of changes as workers would."""
+
+    connection: asyncpg.Connection[asyncpg.Record]
+
+    async def tell(
+        self,
+        owner: str = "user_1",
+        *,
+        key: str | None = None,
+        kind: str = "clerkwork.user.updated",
+        public: bool = False,
+        state: object = None,
+    ) -> int:
+        """Put a change into the outbox, and return its position."""
+        topic = "post.changes" if ".post." in kind else "user.changes"
+        async with self.connection.transaction():
+            await self.connection.execute("SELECT pg_advisory_xact_lock(6241358)")
+            position = await self.connection.fetchval(
+                """
+                INSERT INTO outbox (position, topic, key, type, owner, public, state)
+                SELECT greatest(
+                    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+                    (SELECT max(position) + 1 FROM outbox)
+                ), $1, $2, $3, $4, $5, $6::text::json
+                RETURNING position
+                """,
+                *(topic, key or owner, kind, owner, public),
+                None if state is None else json.dumps(state),
+            )
+            await self.connection.execute(f"NOTIFY clerkwork_outbox, '{position}'")
+        return position
+
+    async def forget(self, up_to: int) -> None:
+        """Let go what is old."""
+        await self.connection.execute("DELETE FROM outbox WHERE position <= $1", up_to)
+        await self.connection.execute(
+            "INSERT INTO relay_progress VALUES ('outbox', $1, now(), $1)", up_to
+        )
+
+
+@pytest.fixture
+def outbox(database: asyncpg.Connection[asyncpg.Record]) -> Outbox:
+    """Return what writes into the outbox."""
+    return Outbox(database)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import sys
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 from structlog.testing import capture_logs
 from yarl import URL
+
+from tests.links import forwarding
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -354,31 +356,3 @@ async def is_listening(port: int) -> bool:
 async def is_refusing(port: int) -> bool:
     """Say whether connections to `port` are refused."""
     return not await is_listening(port)
-
-
-@asynccontextmanager
-async def forwarding(port: int, url: URL) -> AsyncIterator[asyncio.Event]:
-    """Forward connections on `port` to the database at `url`, while the event is set."""
-    link = asyncio.Event()
-    link.set()
-    pumps = set[asyncio.Task[None]]()
-
-    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with closing(target):
-            while data := await source.read(65536):
-                await link.wait()
-                target.write(data)
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, questions = await asyncio.open_connection(url.host, url.port)
-        pumps.add(asyncio.create_task(pump(reader, questions)))
-        pumps.add(asyncio.create_task(pump(answers, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", port)
-    try:
-        yield link
-    finally:
-        server.close()
-        for each in pumps:
-            each.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)

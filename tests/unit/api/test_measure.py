@@ -52,7 +52,7 @@ async def test_a_request_is_one_observation_and_one_line() -> None:
     """With the status class, and with the caller where there is one."""
     registry = CollectorRegistry()
     request = await route("/v1/users/user_2")
-    request[CALLER] = Caller(clerk_id="user_1", user_id=UUID(int=1))
+    request[CALLER] = Caller(clerk_id="user_1", user_id=UUID(int=1), expires_at=0)
     with capture_logs() as lines:
         await measure_requests(ApiMetrics(registry))(request, _answer(404))
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from api.keys import parse_pem
 from api.verify import (
+    LEEWAY_S,
     Caller,
     TokenRules,
     UnauthenticatedError,
@@ -52,8 +53,12 @@ def segment(value: object) -> str:
 
 
 def test_a_session_token_is_believed(sign: Sign, public_pem: str) -> None:
-    """Clerk's id comes from `sub`, ours is derived from it."""
-    assert verify(sign(), public_pem) == Caller(clerk_id="user_1", user_id=derive_id("user_1"))
+    """Clerk's id comes from `sub`, ours is derived from it; it is good until `exp` and leeway."""
+    expires_at = int(time.time()) + 60
+
+    assert verify(sign(exp=expires_at), public_pem) == Caller(
+        clerk_id="user_1", user_id=derive_id("user_1"), expires_at=expires_at + LEEWAY_S
+    )
 
 
 @pytest.mark.parametrize(

@@ -694,13 +694,43 @@ told AS (
 )
 SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count(*) > 0
 
+-- name: api_follow_read_head
+-- How far the outbox reaches.
+SELECT greatest(
+    (SELECT max(position) FROM outbox),
+    (SELECT position FROM relay_progress WHERE name = 'outbox'),
+    0
+);
+
+-- name: api_follow_read_on
+-- The next changes after $1, by outbox_pkey, and who may see them; with the standing of whose
+-- they are. The state of whom is deleted by now is shown to nobody.
+SELECT
+    next.position,
+    next.topic,
+    next.type,
+    next.key,
+    next.state,
+    next.owner,
+    next.public,
+    next.type = 'clerkwork.canary'
+        OR next.state IS NOT NULL AND owner.status IS NOT DISTINCT FROM 'deleted' AS hidden,
+    owner.id AS owner_id,
+    owner.role AS owner_role,
+    owner.status AS owner_status
+FROM (
+    SELECT * FROM outbox WHERE position > $1::bigint ORDER BY position LIMIT $2::integer
+) AS next
+LEFT JOIN users AS owner ON owner.clerk_id = next.owner
+ORDER BY next.position;
+
+-- name: api_follow_read_standings
+-- What the database says of these callers, by primary key.
+SELECT id, role, status FROM users WHERE id = ANY($1::uuid[]);
+
 -- name: api_read_check
 -- Whether the database answers.
 SELECT 1;
-
--- name: api_read_read_version
--- How new a row is, by primary key.
-SELECT version FROM users WHERE id = $1;
 
 -- name: api_read_read_user
 -- The caller's standing and one user, both by primary key; always one row.
@@ -784,3 +814,85 @@ LEFT JOIN LATERAL (
     LIMIT $4
 ) AS page ON true
 ORDER BY page.created_at DESC, page.id DESC;
+
+-- name: api_read_read_changes
+-- The caller's standing, how far the outbox reaches, and a page of the changes after $3 that the
+-- caller may see, in their order; one row at least. Administrators see all, by outbox_pkey;
+-- others their own, by outbox_owner_position_idx, and what is public, by
+-- outbox_public_position_idx. The state of whom is deleted is not shown, whether it is held back
+-- or erased.
+SELECT
+    caller.role AS caller_role,
+    caller.status AS caller_status,
+    reach.forgotten,
+    reach.head,
+    reach.clock,
+    page.position,
+    page.type,
+    page.key,
+    page.state
+FROM (VALUES ($1::uuid, $2::text, $3::bigint, $4::integer))
+    AS asked (caller_id, clerk_id, since, rows)
+LEFT JOIN users AS caller ON caller.id = asked.caller_id
+CROSS JOIN (
+    SELECT
+        coalesce(max(forgotten), 0) AS forgotten,
+        greatest(
+            (SELECT max(position) FROM outbox), max(progress.position), max(forgotten), 0
+        ) AS head,
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock
+    FROM relay_progress AS progress
+    WHERE name = 'outbox'
+) AS reach
+LEFT JOIN LATERAL (
+    SELECT DISTINCT ON (position) position, type, key, state
+    FROM (
+        (
+            SELECT position, type, key, state
+            FROM outbox
+            WHERE caller.role IS DISTINCT FROM 'admin'
+                AND owner = asked.clerk_id
+                AND position > asked.since
+                AND type <> 'clerkwork.canary'
+                AND (state IS NULL OR (
+                    SELECT status FROM users WHERE users.clerk_id = outbox.owner
+                ) IS DISTINCT FROM 'deleted')
+            ORDER BY position
+            LIMIT asked.rows
+        )
+        UNION ALL
+        (
+            SELECT position, type, key, state
+            FROM outbox
+            WHERE caller.role IS DISTINCT FROM 'admin'
+                AND public
+                AND position > asked.since
+                AND type <> 'clerkwork.canary'
+                AND (state IS NULL OR (
+                    SELECT status FROM users WHERE users.clerk_id = outbox.owner
+                ) IS DISTINCT FROM 'deleted')
+            ORDER BY position
+            LIMIT asked.rows
+        )
+        UNION ALL
+        (
+            SELECT position, type, key, state
+            FROM outbox
+            WHERE caller.role = 'admin'
+                AND position > asked.since
+                AND type <> 'clerkwork.canary'
+                AND (state IS NULL OR (
+                    SELECT status FROM users WHERE users.clerk_id = outbox.owner
+                ) IS DISTINCT FROM 'deleted')
+            ORDER BY position
+            LIMIT asked.rows
+        )
+    ) AS visible
+    ORDER BY position
+    LIMIT asked.rows
+) AS page ON true
+ORDER BY page.position;
+
+-- name: api_read_read_versions
+-- How new some users are; those who are not there are left out.
+SELECT id, status, version FROM users WHERE id = ANY($1::uuid[]);

@@ -1,0 +1,60 @@
+"""Changes: `/v1/changes`, in pages or as a stream of server-sent events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from api.authenticate import AUTHENTICATOR
+from api.page import MAX_LIMIT, decode_position, encode_position, parse_changes_page
+from api.present import encode, present_changes
+from api.read import POOL
+from api.resume import next_position, read_on
+from api.stream import STREAMS
+
+if TYPE_CHECKING:
+    from api.page import ChangesPage
+    from api.verify import Caller
+
+EVENT_STREAM: Final = "text/event-stream"
+LAST_EVENT_ID: Final = "Last-Event-ID"
+"""What a browser's EventSource sends when it comes back."""
+
+
+async def show_changes(request: web.Request) -> web.StreamResponse:
+    """Answer with the changes that the caller may see, in their order: a page or a stream."""
+    caller = await request.app[AUTHENTICATOR].authenticate(request)
+    page = parse_changes_page(request.query.items())
+    if request.method == "GET" and wants_stream(request.headers.get("Accept", "")):
+        return await _stream(request, caller, page)
+    found = await read_on(request.app[POOL], caller=caller, page=page)
+    next_cursor = encode_position(next_position(found))
+    body = present_changes(found.changes, next_cursor=next_cursor, more=found.more)
+    return web.Response(
+        body=encode(body),
+        content_type="application/json",
+        charset="utf-8",
+        headers={"Cache-Control": "no-store", "Vary": "Accept"},
+    )
+
+
+ROUTES: Final = (web.get("/v1/changes", show_changes),)
+
+
+def wants_stream(accept: str) -> bool:
+    """Say whether a header `Accept` names the type of server-sent events."""
+    types = (each.partition(";")[0].strip().lower() for each in accept.split(","))
+    return EVENT_STREAM in types
+
+
+async def _stream(request: web.Request, caller: Caller, page: ChangesPage) -> web.StreamResponse:
+    last = request.headers.get(LAST_EVENT_ID)
+    if last:
+        page = replace(page, since=decode_position(last, field=LAST_EVENT_ID))
+    streams = request.app[STREAMS]
+    with streams.places.taken(caller.clerk_id):
+        # What is wrong with the request is answered before the stream begins.
+        first = await read_on(streams.pool, caller=caller, page=replace(page, limit=MAX_LIMIT))
+        return await streams.serve(request, caller=caller, first=first)

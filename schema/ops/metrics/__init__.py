@@ -1,0 +1,28 @@
+"""The metric catalogue: every metric, its labels and its meaning, declared once.
+
+Names follow Prometheus' rules (base units, counters end in `_total`); label sets are closed, so
+that the first scrape already shows every series at 0. https://prometheus.io/docs/practices/naming/
+"""
+
+from __future__ import annotations
+
+from schema.ops.metrics.api import ApiMetrics
+from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
+from schema.ops.metrics.ingest import ANSWERS, IngestMetrics
+from schema.ops.metrics.relay import RelayMetrics
+from schema.ops.metrics.series import new_registry
+from schema.ops.metrics.workers import OUTCOMES, SESSION_STATUSES, WAIT_KINDS, WorkerMetrics
+
+__all__ = [
+    "ANSWERS",
+    "CANARY_STATIONS",
+    "OUTCOMES",
+    "SESSION_STATUSES",
+    "WAIT_KINDS",
+    "ApiMetrics",
+    "CanaryMetrics",
+    "IngestMetrics",
+    "RelayMetrics",
+    "WorkerMetrics",
+    "new_registry",
+]
