@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 LAST_LINES: Final = 15
 WATCH_EVERY_S: Final = 0.2
+MODULES: Final = {
+    "ingest": "ingest",
+    "worker": "workers",
+    "relay": "workers.relay",
+    "api": "api",
+    "canary": "deploy.canary",
+}
+"""Process -> what Python runs, in the order in which they are started."""
 _CLERK_KEYS: Final = ("CLERK_JWT_KEY", "CLERK_JWKS_URL")
 
 
@@ -36,6 +44,8 @@ class Wishes:
     api_port: int = 8081
     worker_port: int = 9101
     relay_port: int = 9102
+    canary_port: int | None = 9103
+    """None: no canary flies."""
     kafka_port: int | None = None
     """None takes a free one, as for PostgreSQL."""
     postgres_port: int | None = None
@@ -103,14 +113,15 @@ def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
         "relay": _of_relay(wishes),
         "api": _of_api(wishes, private_key),
     }
-    modules = {"ingest": "ingest", "worker": "workers", "relay": "workers.relay", "api": "api"}
+    if wishes.canary_port is not None:
+        variables["canary"] = _of_canary(wishes, signing_secret)
     return System(
         stack=stack,
         services=Services(
             [
                 Service(
                     name=name,
-                    module=modules[name],
+                    module=MODULES[name],
                     port=getattr(wishes, f"{name}_port"),
                     environment=inherited | own,
                     log=logs / f"{name}.log",
@@ -160,6 +171,16 @@ def _of_worker(wishes: Wishes, stack: Stack) -> dict[str, str]:
 
 def _of_relay(wishes: Wishes) -> dict[str, str]:
     return {"RELAY_METRICS_HOST": LOOPBACK, "RELAY_METRICS_PORT": str(wishes.relay_port)}
+
+
+def _of_canary(wishes: Wishes, signing_secret: str) -> dict[str, str]:
+    return {
+        "CANARY_INGEST_URL": f"http://{LOOPBACK}:{wishes.ingest_port}/webhooks/clerk",
+        "CANARY_API_URL": f"http://{LOOPBACK}:{wishes.api_port}",
+        "CANARY_METRICS_HOST": LOOPBACK,
+        "CANARY_METRICS_PORT": str(wishes.canary_port),
+        "CLERK_WEBHOOK_SIGNING_SECRET": signing_secret,
+    }
 
 
 def _of_api(wishes: Wishes, private_key: str) -> dict[str, str]:

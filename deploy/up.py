@@ -16,7 +16,7 @@ from deploy.prepare import prepare_database, prepare_topics
 from deploy.signals import interruptible, shield
 from deploy.stack import Stack, running_stack
 from deploy.stack.ports import require_free
-from deploy.system import System, Wishes, describe_system
+from deploy.system import MODULES, System, Wishes, describe_system
 from schema.kafka.connections import connection_arguments
 from schema.ops.settings import KafkaSettings, read_settings
 
@@ -47,8 +47,9 @@ def running_system(wishes: Wishes, console: Console) -> Iterator[System]:
 
     Raises OperatorError, with nothing left running.
     """
-    for name in ("ingest", "api", "worker", "relay"):
-        require_free(getattr(wishes, f"{name}_port"), asked_by=f"{name} (--{name}-port)")
+    for name in MODULES:
+        if port := getattr(wishes, f"{name}_port"):
+            require_free(port, asked_by=f"{name} (--{name}-port)")
     with ExitStack() as running:
         data = wishes.data or Path(running.enter_context(_scratch()))
         with _timed(console, _servers(wishes)):
@@ -56,7 +57,7 @@ def running_system(wishes: Wishes, console: Console) -> Iterator[System]:
         with _timed(console, "Migrating the database, creating topics"):
             asyncio.run(_prepare(stack, console))
         system = describe_system(wishes, stack=stack, logs=data / "logs")
-        with _timed(console, "Starting ingest, worker, relay and api"):
+        with _timed(console, "Starting ingest, worker, relay, api"):
             running.enter_context(system.services.running())
         running.callback(wishes.home.forget)
         wishes.home.remember(

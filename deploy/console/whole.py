@@ -21,6 +21,7 @@ def up(
     api_port: int = 8081,
     worker_port: int = 9101,
     relay_port: int = 9102,
+    canary_port: int = 9103,
     kafka_port: int | None = None,
     postgres_port: int | None = None,
 ) -> int:
@@ -41,6 +42,8 @@ def up(
         Where the worker shows its metrics.
     relay_port
         Where the relay shows its metrics.
+    canary_port
+        Where the canary shows how long events take.
     kafka_port
         Where Kafka listens; a free port unless given.
     postgres_port
@@ -55,6 +58,7 @@ def up(
         api_port=api_port,
         worker_port=worker_port,
         relay_port=relay_port,
+        canary_port=canary_port,
         kafka_port=kafka_port,
         postgres_port=postgres_port,
     )

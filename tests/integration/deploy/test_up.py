@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.announce import DEVELOPMENT_USER
 from deploy.environment import ROOT
@@ -23,6 +24,7 @@ from deploy.samples import Person, tell, write_event
 from deploy.sign import new_event_id, sign
 from deploy.stack.ports import free_port
 from deploy.tokens import mint_token
+from schema.ops.metrics import CANARY_STATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,12 +55,15 @@ class Up:
 
 
 @contextlib.contextmanager
-def _running_up(data: Path, *, ingest_port: int, api_port: int) -> Iterator[Up]:
+def _running_up(
+    data: Path, *, ingest_port: int, api_port: int, canary_port: int | None = None
+) -> Iterator[Up]:
     process = subprocess.Popen(  # noqa: S603 - our own console
         [
             *(sys.executable, "-m", "deploy", "up", "--data", str(data)),
             *(f"--ingest-port={ingest_port}", f"--api-port={api_port}"),
             *(f"--worker-port={free_port()}", f"--relay-port={free_port()}"),
+            f"--canary-port={canary_port or free_port()}",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -100,12 +105,26 @@ def _post_ada(data: Path, ingest_port: int) -> int:
     return _ask(url, headers=dict(headers), body=body)[0]
 
 
+def _canary_seen(port: int) -> set[str]:
+    """Return where the canary was seen by now."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return {
+        sample.labels["at"]
+        for family in families
+        for sample in family.samples
+        if sample.name == "clerkwork_canary_seen_timestamp_seconds" and sample.value
+    }
+
+
 def test_a_webhook_becomes_a_user_and_stays_one_over_restarts(tmp_path: Path) -> None:
     """One run takes it and ends cleanly; the next still has it, and says so when a part dies."""
-    ingest_port, api_port = free_port(), free_port()
+    ingest_port, api_port, canary_port = free_port(), free_port(), free_port()
     data = tmp_path / "data"
 
-    with _running_up(data, ingest_port=ingest_port, api_port=api_port) as up:
+    with _running_up(
+        data, ingest_port=ingest_port, api_port=api_port, canary_port=canary_port
+    ) as up:
         assert _ask_me(data, api_port)[0] == 404
         assert _post_ada(data, ingest_port) == 202
         give_up = time.monotonic() + 20
@@ -113,6 +132,9 @@ def test_a_webhook_becomes_a_user_and_stays_one_over_restarts(tmp_path: Path) ->
             time.sleep(0.1)
         assert (found[0], found[1]["first_name"]) == (200, "Ada")
         assert sum(line.startswith("curl ") for line in up.said) == 2
+        while (seen := _canary_seen(canary_port)) != {*CANARY_STATIONS}:
+            assert time.monotonic() < give_up, seen
+            time.sleep(0.1)
         assert up.end() == (0, [])
 
     with _running_up(data, ingest_port=ingest_port, api_port=api_port) as up:

@@ -23,6 +23,7 @@ from aiohttp import web
 from jsonschema import Draft202012Validator, ValidationError
 
 from api.settings import ApiSettings
+from deploy.canary.settings import CanarySettings
 from ingest.settings import IngestSettings
 from schema.ops.metrics import new_registry
 from schema.ops.probes import add_probes
@@ -45,6 +46,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "worker": WorkerSettings,
     "relay": RelaySettings,
     "api": ApiSettings,
+    "canary": CanarySettings,
 }
 OURS = tuple(SETTINGS)
 ONE_SHOTS = ("migrate", "topics")
@@ -53,6 +55,7 @@ PORTS = {
     "worker": "worker_metrics_port",
     "relay": "relay_metrics_port",
     "api": "api_port",
+    "canary": "canary_metrics_port",
 }
 
 OPERATOR = {
@@ -145,6 +148,8 @@ def test_dependencies_follow_from_the_addresses(service: str) -> None:
     needs = {
         "KAFKA_BOOTSTRAP_SERVERS": {"kafka", "topics"},
         "DATABASE_URL": {"postgres", "migrate"},
+        "CANARY_INGEST_URL": {"ingest"},
+        "CANARY_API_URL": {"api"},
     }
     expected = {
         name
@@ -282,7 +287,7 @@ def test_kafka_is_told_once_where_it_is() -> None:
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     for name, address in advertised.items():
         assert address.endswith(listeners[name])
-    for service in ("topics", "ingest", "worker", "relay"):
+    for service in ("topics", "ingest", "worker", "relay", "canary"):
         assert environment_of(service, OPERATOR)["KAFKA_BOOTSTRAP_SERVERS"] in advertised.values()
 
 

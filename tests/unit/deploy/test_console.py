@@ -187,7 +187,8 @@ def test_each_process_is_told_its_port_and_its_servers(tmp_path: Path) -> None:
     """And they start in the order of the walk."""
     services = _describe(tmp_path, _make_stack(), PATH="/bin")
 
-    assert list(services) == ["ingest", "worker", "relay", "api"]
+    assert list(services) == ["ingest", "worker", "relay", "api", "canary"]
+    assert services["canary"].environment["CANARY_API_URL"] == services["api"].url
     assert services["ingest"].environment["INGEST_PORT"] == "8080"
     for service in services.values():
         assert service.environment["KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
