@@ -36,9 +36,12 @@ CANARY_PREFIX: Final = "user_clerkwork-canary"
 """How the ids of users begin who are not real; Clerk's have only letters and digits there."""
 
 
-def name_schema(topic: str) -> str:
-    """Return `ce_dataschema` of the values on a change topic: their contract and its version."""
-    return f"urn:clerkwork:{topic}:1"
+def name_schema(topic: str, version: int = 1) -> str:
+    """Return `ce_dataschema` of the values on a change topic: their contract and its version.
+
+    Without one, the version that is written.
+    """
+    return f"urn:clerkwork:{topic}:{version}"
 
 
 def is_canary(clerk_id: str) -> bool:

@@ -9,10 +9,12 @@ from schema.kafka.changes import (
     POST_CREATED,
     POST_DELETED,
     POST_UPDATED,
+    SOURCE,
     USER_CREATED,
     USER_DELETED,
     USER_UPDATED,
 )
+from schema.kafka.headers import ChangeHeaders, read_headers, write_change_headers
 from schema.kafka.topics import POST_CHANGES, USER_CHANGES, USER_EVENTS, Topic
 from workers.describe.events import reference
 from workers.describe.examples import post_state, user_state
@@ -22,6 +24,8 @@ from workers.describe.records import CONTRACTS, Contract, record_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from schema.kafka.changes import PostState, UserState
 
 KINDS: Final[Mapping[Topic, tuple[Sequence[str], Sequence[str]]]] = {
     USER_CHANGES: ((USER_CREATED, USER_UPDATED), (USER_DELETED, CANARY)),
@@ -59,7 +63,13 @@ def _state(contract: Contract) -> Message:
         headers=_headers(contract),
         payload=reference(contract.name),
         key=_key(contract),
-        examples=[{"name": leaving[0], "payload": _example(contract)}],
+        examples=[
+            {
+                "name": leaving[0],
+                "headers": _example_headers(contract, leaving[0], schema=contract.id),
+                "payload": _example(contract).model_dump(mode="json"),
+            }
+        ],
     )
 
 
@@ -74,14 +84,27 @@ def _tombstone(contract: Contract) -> Message:
         payload={"type": "null", "description": "no value at all"},
         content_type=None,
         key=_key(contract),
-        examples=[{"name": gone[0], "payload": None}],
+        examples=[
+            {"name": gone[0], "headers": _example_headers(contract, gone[0]), "payload": None}
+        ],
     )
 
 
-def _example(contract: Contract) -> Any:
+def _example(contract: Contract) -> UserState | PostState:
     user = user_state(SAMPLES[USER_EVENTS])
-    state = user if isinstance(user, contract.model) else post_state(user)
-    return state.model_dump(mode="json")
+    return user if isinstance(user, contract.model) else post_state(user)
+
+
+def _example_headers(contract: Contract, kind: str, schema: str | None = None) -> Any:
+    state = _example(contract)
+    headers = ChangeHeaders(
+        position=state.sequence,
+        change_type=kind,
+        source=SOURCE,
+        subject=str(getattr(state, contract.key)),
+        schema=schema,
+    )
+    return dict(read_headers(write_change_headers(headers)))
 
 
 def _key(contract: Contract) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from schema.kafka.changes import PostState, UserState
+from schema.kafka.changes import PostState, UserState, name_schema
 from schema.kafka.topics import POST_CHANGES, USER_CHANGES, Topic
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Contract(NamedTuple):
     @property
     def id(self) -> str:
         """What a record's `ce_dataschema` says."""
-        return f"urn:clerkwork:{self.topic.name}:{self.version}"
+        return name_schema(self.topic.name, self.version)
 
 
 CONTRACTS: Final = (

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from schema.kafka.topics import (
+    CHANGES,
     CLERK_EVENTS,
     DEAD_LETTER_TOPICS,
     DESK_GROUP,
     GROUP,
-    POST_CHANGES,
     RETRY_DELAYS,
     UNREADABLE,
-    USER_CHANGES,
     Topic,
     dead_letter_topic,
     retry_group,
@@ -51,7 +50,7 @@ def _steps() -> Iterator[Step]:
         yield Step("worker", "index", "receive", topic, "Index dead letters", DESK_GROUP)
     for topic in CLERK_EVENTS:
         yield Step("console", "replay", "send", topic, "Send a dead letter again, by hand")
-    for topic in (USER_CHANGES, POST_CHANGES):
+    for topic in CHANGES:
         yield Step("relay", "tell", "send", topic, "Tell what has changed, once it is committed")
 
 

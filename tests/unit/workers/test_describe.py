@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,17 +20,19 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from ingest.prepare import Delivery, prepare
 from schema.kafka import clerk
-from schema.kafka.changes import CHANGE_TYPES, PostState, UserState
+from schema.kafka.changes import CHANGE_TYPES, SOURCE, PostState, UserState, name_schema
 from schema.kafka.headers import (
+    ChangeHeaders,
     EventHeaders,
     Failure,
     Origin,
     read_headers,
+    write_change_headers,
     write_event_headers,
     write_failure_headers,
 )
 from schema.kafka.letters import write_replay_headers
-from schema.kafka.topics import CLERK_EVENTS, DESK_GROUP, GROUP, TOPICS, UNREADABLE, Topic
+from schema.kafka.topics import CHANGES, CLERK_EVENTS, DESK_GROUP, GROUP, TOPICS, UNREADABLE, Topic
 from tests.describing import DOCUMENT, find_faults, message_of
 from workers.describe.changes import KINDS
 from workers.describe.document import build_document
@@ -183,6 +186,25 @@ def test_every_header_that_is_written_is_described() -> None:
     assert find_faults(read_headers(replay.items()), SCHEMAS["headers.event"]) == []
     postponed = read_headers([*replay.items(), *failed.items()])
     assert find_faults(postponed, SCHEMAS["headers.postponed"]) == []
+
+
+@pytest.mark.parametrize("topic", CHANGES)
+def test_every_header_of_a_change_is_described(topic: Topic) -> None:
+    """With a state, and without."""
+    headers = ChangeHeaders(
+        position=1_769_904_000_000_000,
+        change_type="clerkwork.user.updated",
+        source=SOURCE,
+        subject="user_1",
+        schema=name_schema(topic.name),
+    )
+    state = dict(read_headers(write_change_headers(headers)))
+    gone = dict(read_headers(write_change_headers(replace(headers, schema=None))))
+    described = {"headers.tombstone": gone, f"headers.{topic.name}.1": state}
+
+    for name, written in described.items():
+        assert written.keys() == SCHEMAS[name]["properties"].keys()
+        assert find_faults(written, SCHEMAS[name]) == []
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name.startswith("headers.")])
