@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from deploy.database import attempts, connected, refusing_in_words
+from schema.ops.logs import configure_logs
 from schema.ops.settings import DatabaseSettings, read_settings
 from schema.postgres.statements import read_statements
 from workers.tell import Changes, tell
@@ -54,8 +55,9 @@ def run_tell(console: Console) -> int:
 
     Raises OperatorError, and SystemExit when the environment is not valid.
     """
-    url = read_settings(DatabaseSettings).database_url.get_secret_value()
+    settings = read_settings(DatabaseSettings)
+    configure_logs(settings)
     with refusing_in_words():
-        told = asyncio.run(tell_all(url))
+        told = asyncio.run(tell_all(settings.database_url.get_secret_value()))
     console.print(f"Users told of: {told}. The relay publishes what it has not yet.")
     return 0
