@@ -1,0 +1,103 @@
+"""Settle it: with writers kept out, bring the shadow up to date, compare, and maybe swap."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from deploy.database import attempts
+from deploy.rebuild.compare import Comparison, compare
+from deploy.rebuild.finish import finish
+from deploy.rebuild.reach import read_applied
+from deploy.rebuild.swap import Swapped, swap
+from schema.postgres.statements import read_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    import asyncpg
+
+    from deploy.rebuild.fill import Fill
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+FEW: Final = 2000
+"""So little is left to catch up with that writers can be kept waiting for it."""
+
+MOST_ROUNDS: Final = 10
+"""Workers who write as fast as this reads would never leave less."""
+
+_SQL: Final = read_statements(__file__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What was found, and what was done."""
+
+    comparisons: Sequence[Comparison]
+    swapped: Swapped | None
+    """None where nothing was to be swapped."""
+    writers_waited_s: float
+    """For how long workers could not write."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows differ."""
+        return sum(each.rows for each in self.comparisons)
+
+
+async def prepare(connection: Connection, fill: Fill, *, erase_after: timedelta) -> None:
+    """Catch up while workers go on, so that what is left to settle is little."""
+    for _ in range(MOST_ROUNDS):
+        applied = await read_applied(connection)
+        if fill.tape.left(applied) <= FEW:
+            break
+        await fill.fill_to(applied)
+    async with connection.transaction():
+        await finish(connection, erase_after=erase_after)
+    await connection.execute(_SQL["analyze"])
+
+
+async def settle(
+    connection: Connection, fill: Fill, *, erase_after: timedelta, swapping: bool, keep: bool
+) -> Settled:
+    """Compare both at one moment; with `swapping`, put the rebuilt tables in place if they differ.
+
+    All or nothing, in one transaction; without a swap it leaves the live tables as they were.
+    Raises OperatorError, and LockNotAvailableError when others leave no gap.
+    """
+    async for attempt in attempts():
+        with attempt:
+            transaction = connection.transaction()
+            await transaction.start()
+            done = False
+            try:
+                settled = await _settle(
+                    connection, fill, erase_after=erase_after, swapping=swapping, keep=keep
+                )
+                done = settled.swapped is not None
+            finally:
+                await (transaction.commit() if done else transaction.rollback())
+            return settled
+    raise AssertionError  # the attempts end with a value or an exception
+
+
+async def _settle(
+    connection: Connection, fill: Fill, *, erase_after: timedelta, swapping: bool, keep: bool
+) -> Settled:
+    await connection.execute(_SQL["be_patient"])
+    await connection.execute(_SQL["keep_writers_out"])
+    began_s = time.monotonic()
+    await fill.fill_to(await read_applied(connection))
+    await finish(connection, erase_after=erase_after)
+    comparisons = await compare(connection)
+    swapped = None
+    if swapping and any(each.rows for each in comparisons):
+        swapped = await swap(connection, keep=keep)
+    return Settled(
+        comparisons=comparisons,
+        swapped=swapped,
+        writers_waited_s=time.monotonic() - began_s,
+    )
