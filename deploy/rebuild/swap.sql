@@ -1,6 +1,6 @@
 -- name: find_changed
--- Users of whom others see another state, as workers reckon it, or who are tombstones only in the
--- rebuilt table. Both tables are read from end to end.
+-- Users of whom others see another state or version, or who are tombstones only in the rebuilt
+-- table. Both tables are read from end to end.
 SELECT *
 FROM (
     SELECT
@@ -49,48 +49,50 @@ WHERE contype = 'f'
 ORDER BY conrelid, conname
 
 -- name: list_rights
--- What gives the rebuilt tables the rights and the owners of the live ones: nobody has any at
+-- What gives the rebuilt tables the rights and the owners of the live ones: others have none at
 -- first, whatever the defaults for new tables are.
 WITH tables AS (
-    SELECT live.relname AS name, live.relowner, live.relacl, live.oid,
+    SELECT live.oid, live.relname, live.relowner, live.relacl,
         rebuilt.relowner AS maker, rebuilt.relacl AS made
     FROM pg_class AS live
     JOIN pg_class AS rebuilt ON rebuilt.relname = live.relname
         AND rebuilt.relnamespace = 'rebuild'::regnamespace
     WHERE live.relnamespace = current_schema()::regnamespace AND live.relname = ANY($1::text[])
 ),
-statements AS (
-    SELECT 1 AS step, format('REVOKE ALL ON rebuild.%I FROM %s', name, role.name) AS statement
-    FROM tables
-    CROSS JOIN LATERAL aclexplode(made) AS given
-    CROSS JOIN LATERAL (
-        SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
-    ) AS role (name)
+rights AS (
+    SELECT 1 AS step, relname, NULL AS attname, grantee, privilege_type, is_grantable
+    FROM tables CROSS JOIN LATERAL aclexplode(made)
     WHERE grantee <> maker
-    UNION
-    SELECT 2, format('GRANT %s ON rebuild.%I TO %s%s', privilege_type, name, role.name,
-        CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)
-    FROM tables
-    CROSS JOIN LATERAL aclexplode(relacl) AS given
-    CROSS JOIN LATERAL (
-        SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
-    ) AS role (name)
+    UNION ALL
+    SELECT 2, relname, NULL, grantee, privilege_type, is_grantable
+    FROM tables CROSS JOIN LATERAL aclexplode(relacl)
     WHERE grantee <> relowner
-    UNION
-    SELECT 2, format('GRANT %s (%I) ON rebuild.%I TO %s%s', privilege_type, attname, name,
-        role.name, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)
+    UNION ALL
+    SELECT 2, relname, attname, grantee, privilege_type, is_grantable
     FROM tables
     JOIN pg_attribute ON attrelid = tables.oid AND attnum > 0
-    CROSS JOIN LATERAL aclexplode(attacl) AS given
-    CROSS JOIN LATERAL (
-        SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
-    ) AS role (name)
-    UNION
-    SELECT 3, format('ALTER TABLE rebuild.%I OWNER TO %I', name, pg_get_userbyid(relowner))
+    CROSS JOIN LATERAL aclexplode(attacl)
+)
+SELECT statement
+FROM (
+    SELECT
+        step,
+        concat_ws(' ',
+            CASE step WHEN 1 THEN 'REVOKE' ELSE 'GRANT' END,
+            privilege_type,
+            '(' || quote_ident(attname) || ')',
+            format('ON rebuild.%I', relname),
+            CASE step WHEN 1 THEN 'FROM' ELSE 'TO' END,
+            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+            CASE WHEN step = 2 AND is_grantable THEN 'WITH GRANT OPTION' END
+        ) AS statement
+    FROM rights
+    UNION ALL
+    SELECT 3, format('ALTER TABLE rebuild.%I OWNER TO %I', relname, pg_get_userbyid(relowner))
     FROM tables
     WHERE relowner <> maker
-)
-SELECT statement FROM statements ORDER BY step, statement
+) AS spelled
+ORDER BY step, statement
 
 -- name: make_room
 -- For the tables that are replaced, in place of those of the last time.
