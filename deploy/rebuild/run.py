@@ -11,12 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiokafka import TopicPartition
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from deploy.database import connected, refusing_in_words
 from deploy.errors import OperatorError
 from deploy.letters.ask import agree
-from deploy.letters.desk import naming_kafka
+from deploy.letters.desk import PATIENCE_S, naming_kafka
 from deploy.partitions import keep_others_out
 from deploy.rebuild.fetch import CLIENT, Tape, reading
 from deploy.rebuild.fill import Fill, open_fill
@@ -143,6 +145,12 @@ async def _opened(
             await drop_shadow(connection)
 
 
+@retry(
+    retry=retry_if_exception_type(GroupCoordinatorNotAvailableError),  # nobody has asked before
+    stop=stop_after_delay(PATIENCE_S),
+    wait=wait_fixed(0.2),
+    reraise=True,
+)
 async def _read_committed(settings: KafkaSettings) -> dict[TopicPartition, int]:
     """Return how far the workers' group has come."""
     async with connected_admin(connection_arguments(settings)) as admin:

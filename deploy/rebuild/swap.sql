@@ -125,6 +125,7 @@ FROM (
     SELECT 1, format('DROP TABLE %s', string_agg(quote_ident(name), ', '))
     FROM unnest($1::text[]) AS name
     WHERE NOT $2
+    HAVING count(*) > 0
     UNION ALL
     SELECT 2, format('ALTER TABLE rebuild.%I SET SCHEMA %I', name, current_schema())
     FROM unnest($1::text[]) AS name

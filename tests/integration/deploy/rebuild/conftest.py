@@ -23,7 +23,7 @@ from workers.app import running_worker
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from aiokafka import AIOKafkaProducer
