@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.errors import OperatorError
+from deploy.rebuild.fetch import Tape
 from schema.postgres.statements import read_statements
 from workers.apply import Policy, apply
 from workers.classify import NotNowError
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import asyncpg
-    from aiokafka import TopicPartition
+    from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from deploy.rebuild.fetch import Record, Tape
+    from deploy.rebuild.fetch import Record
+    from deploy.rebuild.reach import Reach
     from workers.record import Applied
 
     Pooled = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -40,6 +42,7 @@ class Fill:
 
     pool: asyncpg.Pool[asyncpg.Record]
     tape: Tape
+    reach: Reach
     history_limit: int
     release: str
     """The statement that lets go of those who are erased in the live tables too."""
@@ -88,13 +91,20 @@ class Fill:
 async def open_fill(
     connection: asyncpg.Connection[asyncpg.Record],
     pool: asyncpg.Pool[asyncpg.Record],
-    tape: Tape,
+    consumer: AIOKafkaConsumer,
+    reach: Reach,
     *,
     history_limit: int,
 ) -> Fill:
     """Return an empty fill; `connection` sees the live tables."""
     release = await connection.fetchval(_SQL["spell_release"], _SQL["release_erased"])
-    return Fill(pool=pool, tape=tape, history_limit=history_limit, release=release)
+    return Fill(
+        pool=pool,
+        tape=Tape(consumer, reach.starts),
+        reach=reach,
+        history_limit=history_limit,
+        release=release,
+    )
 
 
 def _reason(applied: Applied) -> str:

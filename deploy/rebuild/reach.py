@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Offsets = dict[TopicPartition, int]
 
+_TOPICS: Final = tuple(topic.name for topic in CLERK_EVENTS)
 _SQL: Final = read_statements(__file__)
 
 
@@ -56,36 +57,57 @@ class Reach:
     """From where to where there is something to apply."""
 
     starts: Offsets
-    applied: Offsets
+    committed: Offsets
+    """How far the workers' group had come when it began.
+
+    Further than what is applied, where the database is younger than that: made anew, or brought
+    back from a backup.
+    """
+
+    async def read_ends(self, connection: Connection) -> Offsets:
+        """Return how far each partition is passed by now."""
+        return _latest(self.committed, await _read_applied(connection))
 
 
-async def read_applied(connection: Connection) -> Offsets:
+async def _read_applied(connection: Connection) -> Offsets:
     """Return how far workers have applied each partition of Clerk's events."""
-    rows = await connection.fetch(_SQL["read_applied"], [topic.name for topic in CLERK_EVENTS])
+    rows = await connection.fetch(_SQL["read_applied"], list(_TOPICS))
     return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+def _latest(one: Offsets, other: Offsets) -> Offsets:
+    return {place: max(one.get(place, 0), other.get(place, 0)) for place in one | other}
+
+
+async def advance_applied(connection: Connection, ends: Offsets) -> None:
+    """Note, in the transaction of the swap, that all before `ends` is applied."""
+    places = [(place.topic, place.partition, end) for place, end in ends.items()]
+    await connection.executemany(_SQL["advance_applied"], places)
 
 
 async def require_reach(
     connection: Connection, consumer: AIOKafkaConsumer, committed: Mapping[TopicPartition, int]
 ) -> Reach:
-    """Return what is applied of each partition, once it is sure that all of it is there.
+    """Return what was passed of each partition, once it is sure that all of it is there.
 
     `committed` are the offsets of the workers' group. Raises OperatorError, which says what is
     missing, or that this Kafka is not the one that the tables were made from.
     """
-    applied = await read_applied(connection)
-    ends: Offsets = await consumer.end_offsets(list(applied))
-    for place, offset in applied.items():
-        _require_end(place, max(offset, committed.get(place, 0)), ends[place])
-    begins: Offsets = await consumer.beginning_offsets(list(applied))
-    cut = {place: begin for place, begin in begins.items() if begin > 0 and applied[place] > 0}
+    applied = await _read_applied(connection)
+    ours = {place: offset for place, offset in committed.items() if place.topic in _TOPICS}
+    passed = _latest(ours, applied)
+    ends: Offsets = await consumer.end_offsets(list(passed))
+    for place, offset in passed.items():
+        _require_end(place, offset, ends[place])
+    begins: Offsets = await consumer.beginning_offsets(list(passed))
+    cut = {place: begin for place, begin in begins.items() if begin > 0 and passed[place] > 0}
     if cut:
         firsts = await fetch_first(consumer, {p: b for p, b in cut.items() if b < ends[p]})
         gone = await _find_gone(connection, cut, firsts)
         if gone:
             raise OperatorError(_explain(gone))
     await _require_same(connection, consumer, applied)
-    return Reach(starts=begins, applied=applied)
+    return Reach(starts=begins, committed=ours)
 
 
 def _require_end(place: TopicPartition, passed: int, end: int) -> None:
@@ -135,7 +157,7 @@ def _explain(gone: Sequence[Gone]) -> str:
         "Kafka no longer holds everything that the tables were made of, so they cannot be rebuilt"
         f" from it; nothing was changed.\n{lines}\n"
         "Where the ledger was shortened, it is more. To be able to rebuild later, keep the topics"
-        " longer: retention.ms of " + " and ".join(topic.name for topic in CLERK_EVENTS) + "."
+        f" longer: retention.ms of {' and '.join(_TOPICS)}."
     )
 
 

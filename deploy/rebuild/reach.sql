@@ -5,6 +5,15 @@ FROM applied_offsets
 WHERE topic = ANY($1::text[])
 ORDER BY topic, partition
 
+-- name: advance_applied
+-- Note how far a partition is applied, unless it is further already.
+INSERT INTO applied_offsets AS stored (topic, partition, next_offset, applied_at)
+VALUES ($1, $2, $3, now())
+ON CONFLICT (topic, partition) DO UPDATE SET
+    next_offset = excluded.next_offset,
+    applied_at = excluded.applied_at
+WHERE stored.next_offset < excluded.next_offset
+
 -- name: count_gone
 -- What the ledger has of records before these offsets: how many events, how many users whom no
 -- other event names, and how far back the ledger itself goes. The whole ledger is read, once, and

@@ -20,7 +20,7 @@ from deploy.errors import OperatorError
 from deploy.letters.ask import agree
 from deploy.letters.desk import PATIENCE_S, naming_kafka
 from deploy.partitions import keep_others_out
-from deploy.rebuild.fetch import CLIENT, Tape, reading
+from deploy.rebuild.fetch import CLIENT, reading
 from deploy.rebuild.fill import Fill, open_fill
 from deploy.rebuild.reach import require_reach
 from deploy.rebuild.settle import Settled, prepare, settle
@@ -91,6 +91,7 @@ async def rebuild(settings: WorkerSettings, wishes: Wishes, console: Console) ->
             tell_filled(fill.records, seconds, fill.failed, console)
             tell_differences(settled.comparisons, unmask=wishes.unmask, console=console)
         if settled.rows and not (wishes.yes or wishes.dry_run) and _agree(settled.rows):
+            await prepare(connection, fill, erase_after=erase_after)  # an answer may take a day
             settled = await act(swapping=True)
         return Rebuilt(settled=settled, records=fill.records, seconds=seconds, failed=fill.failed)
 
@@ -133,13 +134,13 @@ async def _opened(
         try:
             await make_shadow(connection, url)
             async with opened_shadow(url) as pool:
-                tape = Tape(consumer, reach.starts)
                 fill = await open_fill(
-                    connection, pool, tape, history_limit=settings.worker_history_limit
+                    connection, pool, consumer, reach, history_limit=settings.worker_history_limit
                 )
                 began_s = time.monotonic()
-                with _progress(tape.left(reach.applied), console) as advance:
-                    await fill.fill_to(reach.applied, advance)
+                ends = await reach.read_ends(connection)
+                with _progress(fill.tape.left(ends), console) as advance:
+                    await fill.fill_to(ends, advance)
                 yield connection, fill, time.monotonic() - began_s
         finally:
             await drop_shadow(connection)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from deploy.database import attempts
 from deploy.rebuild.compare import Comparison, compare
 from deploy.rebuild.finish import finish
-from deploy.rebuild.reach import read_applied
+from deploy.rebuild.reach import advance_applied
 from deploy.rebuild.swap import Swapped, swap
 from schema.postgres.statements import read_statements
 
@@ -51,10 +51,10 @@ class Settled:
 async def prepare(connection: Connection, fill: Fill, *, erase_after: timedelta) -> None:
     """Catch up while workers go on, so that what is left to settle is little."""
     for _ in range(MOST_ROUNDS):
-        applied = await read_applied(connection)
-        if fill.tape.left(applied) <= FEW:
+        ends = await fill.reach.read_ends(connection)
+        if fill.tape.left(ends) <= FEW:
             break
-        await fill.fill_to(applied)
+        await fill.fill_to(ends)
     async with connection.transaction():
         await finish(connection, erase_after=erase_after)
     await connection.execute(_SQL["analyze"])
@@ -90,11 +90,13 @@ async def _settle(
     await connection.execute(_SQL["be_patient"])
     await connection.execute(_SQL["keep_writers_out"])
     began_s = time.monotonic()
-    await fill.fill_to(await read_applied(connection))
+    ends = await fill.reach.read_ends(connection)
+    await fill.fill_to(ends)
     await finish(connection, erase_after=erase_after)
     comparisons = await compare(connection)
     swapped = None
     if swapping and any(each.rows for each in comparisons):
+        await advance_applied(connection, ends)
         swapped = await swap(connection, keep=keep)
     return Settled(
         comparisons=comparisons,

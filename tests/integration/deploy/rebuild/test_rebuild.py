@@ -242,6 +242,24 @@ async def test_what_a_bug_had_failed_is_there_once_it_is_mended(
     assert wrong == []
 
 
+async def test_a_database_that_was_lost_is_filled_again(scene: Scene, story: Story) -> None:
+    """Kafka knows how far workers had come; they go on from there, and miss nothing."""
+    database = scene.database
+    async with scene.worker():
+        await scene.tell(story)
+    offsets = "SELECT topic, partition, next_offset FROM applied_offsets ORDER BY 1, 2"
+    applied = await database.fetch(offsets)
+    await database.execute("TRUNCATE users, organizations, events, applied_offsets, outbox CASCADE")
+    rebuilt = await scene.rebuild()
+
+    visible = "SELECT count(*) FROM users WHERE status NOT IN ('pending', 'deleted')"
+    wrong = [line for line in await scene.wrong(story) if not RUN_OUT.match(line)]
+    assert rebuilt.settled.swapped
+    assert rebuilt.settled.swapped.told == await database.fetchval(visible)
+    assert await database.fetch(offsets) == applied
+    assert wrong == []
+
+
 async def test_nothing_at_all_is_equal(scene: Scene) -> None:
     """Before the first event, too."""
     rebuilt = await scene.rebuild()
