@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deploy.errors import OperatorError
 from deploy.rebuild.fetch import Tape
+from deploy.rebuild.shadow import SHADOW
 from schema.postgres.statements import read_statements
 from workers.apply import Policy, apply
 from workers.classify import NotNowError
@@ -79,7 +80,15 @@ class Fill:
             await self.pool.execute(_SQL["forget_ledger"])
 
     async def _erase(self, connection: Pooled, applied: Sequence[Applied]) -> None:
-        """Erase at once who is erased in the live tables: nothing of theirs may be stored again."""
+        """Erase at once who is erased in the live tables: nothing of theirs may be stored again.
+
+        Raises OperatorError, by which the batch is undone, where it was not the shadow's.
+        """
+        if await connection.fetchval(_SQL["read_schema"]) != SHADOW:
+            raise OperatorError(
+                "Something between here and PostgreSQL drops search_path, such as PgBouncer: give"
+                " DATABASE_URL the server's own address. Nothing was changed."
+            )
         ended = {
             row.id for each in applied for row in each.event.rows if isinstance(row, DeletionRow)
         }

@@ -13,6 +13,10 @@ WHERE users.id = ANY($1::uuid[])
     AND live.erase_at IS NULL
 RETURNING users.id
 
+-- name: read_schema
+-- Where names lead to.
+SELECT current_schema()
+
 -- name: forget_ledger
 -- What was applied is counted elsewhere, and the live ledger stays.
 TRUNCATE events

@@ -106,7 +106,8 @@ async def require_reach(
         gone = await _find_gone(connection, cut, firsts)
         if gone:
             raise OperatorError(_explain(gone))
-    await _require_same(connection, consumer, applied)
+    latest = {place: end - 1 for place, end in applied.items() if begins[place] < end}
+    await _require_same(connection, consumer, latest)
     return Reach(starts=begins, committed=ours)
 
 
@@ -162,12 +163,9 @@ def _explain(gone: Sequence[Gone]) -> str:
 
 
 async def _require_same(
-    connection: Connection, consumer: AIOKafkaConsumer, applied: Offsets
+    connection: Connection, consumer: AIOKafkaConsumer, latest: Offsets
 ) -> None:
     """Refuse a Kafka of whose latest applied records none is in the ledger: it is another's."""
-    latest = {place: offset - 1 for place, offset in applied.items() if offset > 0}
-    if not latest:
-        return
     ids = [read_event_id(record) for record in (await fetch_first(consumer, latest)).values()]
     if ids and not await connection.fetchval(_SQL["knows_any"], ids):
         raise OperatorError(

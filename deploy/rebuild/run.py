@@ -103,13 +103,13 @@ def run_rebuild(wishes: Wishes, console: Console) -> int:
     when the environment is not valid.
     """
     settings = read_settings(WorkerSettings)
-    # What becomes of each event is told in the end.
-    configure_logs(settings.model_copy(update={"log_level": "ERROR"}))
+    # How many events fail, and why, is told in the end: workers have logged each.
+    configure_logs(settings.model_copy(update={"log_level": "CRITICAL"}))
     try:
         with refusing_in_words(), interruptible():
             rebuilt = asyncio.run(rebuild(settings, wishes, console))
     except KeyboardInterrupt:
-        console.print("Interrupted: the tables are as they were.")
+        console.print("Interrupted: the tables are as they were, or wholly rebuilt.")
         return INTERRUPTED
     if wishes.as_json:
         tell_json(rebuilt, unmask=wishes.unmask, console=console)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import asyncpg
+
 from deploy.database import attempts
+from deploy.errors import OperatorError
 from deploy.rebuild.compare import Comparison, compare
 from deploy.rebuild.finish import finish
 from deploy.rebuild.reach import advance_applied
@@ -14,10 +18,8 @@ from deploy.rebuild.swap import Swapped, swap
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import timedelta
-
-    import asyncpg
 
     from deploy.rebuild.fill import Fill
 
@@ -66,22 +68,34 @@ async def settle(
     """Compare both at one moment; with `swapping`, put the rebuilt tables in place if they differ.
 
     All or nothing, in one transaction; without a swap it leaves the live tables as they were.
-    Raises OperatorError, and LockNotAvailableError when others leave no gap.
+    Raises OperatorError, also when others leave no gap to lock them.
     """
-    async for attempt in attempts():
-        with attempt:
-            transaction = connection.transaction()
-            await transaction.start()
-            done = False
-            try:
-                settled = await _settle(
-                    connection, fill, erase_after=erase_after, swapping=swapping, keep=keep
-                )
-                done = settled.swapped is not None
-            finally:
-                await (transaction.commit() if done else transaction.rollback())
-            return settled
+    act = partial(_settle, connection, fill, erase_after=erase_after, swapping=swapping, keep=keep)
+    try:
+        async for attempt in attempts():
+            with attempt:
+                return await _commit_swap(connection, act)
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        raise OperatorError(
+            "Others hold the tables all the time, so nothing was changed. Long transactions are in"
+            " pg_stat_activity: let them end, or run this again at a quieter hour."
+        ) from error
     raise AssertionError  # the attempts end with a value or an exception
+
+
+async def _commit_swap(
+    connection: Connection, act: Callable[[], Coroutine[None, None, Settled]]
+) -> Settled:
+    """Run it in a transaction, which is undone where nothing was swapped."""
+    transaction = connection.transaction()
+    await transaction.start()
+    swapped = False
+    try:
+        settled = await act()
+        swapped = settled.swapped is not None
+    finally:
+        await (transaction.commit() if swapped else transaction.rollback())
+    return settled
 
 
 async def _settle(

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
@@ -132,6 +133,33 @@ async def test_beside_a_migration_it_is_refused(scene: Scene) -> None:
     async with connected(scene.url) as other:
         assert await keep_others_out(other)
         with pytest.raises(OperatorError, match="another rebuild is running"):
+            await scene.rebuild()
+
+
+async def test_a_pooler_that_drops_the_search_path_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The live tables are not what is to be filled."""
+    async with scene.worker():
+        await _publish(scene, new_user_id(), at=1, partition=3)
+    before = await _fingerprint(scene)
+    monkeypatch.setattr("deploy.rebuild.run.opened_shadow", asyncpg.create_pool)
+    with pytest.raises(OperatorError, match="drops search_path"):
+        await scene.rebuild()
+
+    assert await _fingerprint(scene) == before
+
+
+async def test_tables_that_are_never_free_are_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few attempts; whoever holds them need not know."""
+    async with scene.worker():
+        await _publish(scene, new_user_id(), at=1, partition=3)
+    monkeypatch.setattr("deploy.database._ATTEMPTS", 1)
+    async with scene.database.transaction():
+        await scene.database.execute("UPDATE users SET role = 'admin'")
+        with pytest.raises(OperatorError, match="hold the tables all the time"):
             await scene.rebuild()
 
 

@@ -193,6 +193,28 @@ async def _while(over: asyncio.Event) -> AsyncIterator[None]:
         await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("answer", [True, False])
+async def test_an_answer_decides(
+    scene: Scene, story: Story, monkeypatch: pytest.MonkeyPatch, *, answer: bool
+) -> None:
+    """Nobody waits while the operator thinks, and what comes meanwhile is in the tables too."""
+    asked: list[str] = []
+
+    def agree(question: str, *, yes: bool) -> bool:
+        asked.append(question)
+        return answer or yes
+
+    monkeypatch.setattr("deploy.rebuild.run.agree", agree)
+    async with scene.worker():
+        await scene.tell(story)
+        await scene.database.execute("UPDATE users SET role = 'admin' WHERE status = 'active'")
+        rebuilt = await scene.rebuild(yes=False)
+
+    assert len(asked) == 1
+    assert (rebuilt.settled.swapped is not None) is answer
+    assert (await scene.wrong(story) == []) is answer
+
+
 async def _console(*arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy", "rebuild", *arguments),
