@@ -22,14 +22,21 @@ WHERE live.id = rebuilt.id
 
 -- name: settle_deletions
 -- Hold back whom the live tables hold back, for as long. Of who is alive or missing there, the
--- deletion was lost: hold them back for $1 from then on. Returns who is held back, and until when;
--- null: no more.
+-- deletion was lost: hold them back for $1 from when the ledger says that it was applied, found by
+-- primary key, or else from when it happened. Returns who is held back, and until when; null: no
+-- more.
 UPDATE rebuild.users AS rebuilt SET erase_at = CASE
     WHEN live.deleted_at IS NOT NULL THEN live.erase_at
-    WHEN rebuilt.deleted_at + $1::interval > now() THEN rebuilt.deleted_at + $1::interval
+    WHEN lost.erase_at > now() THEN lost.erase_at
 END
 FROM rebuild.users AS held
 LEFT JOIN users AS live ON live.id = held.id
+CROSS JOIN LATERAL (
+    SELECT $1::interval + coalesce(
+        (SELECT min(applied_at) FROM events WHERE event_id = held.deletion_event_id),
+        held.deleted_at
+    ) AS erase_at
+) AS lost
 WHERE rebuilt.id = held.id AND rebuilt.erase_at IS NOT NULL
 RETURNING rebuilt.id, rebuilt.erase_at
 

@@ -180,6 +180,20 @@ async def test_who_is_restored_meanwhile_stays_so(
     assert _differing(rebuilt) == {}, scene.said.getvalue()
 
 
+async def test_who_was_held_back_and_is_lost_is_held_back_again(scene: Scene, story: Story) -> None:
+    """For as long as before: the ledger knows since when."""
+    patient = scene.settings.model_copy(update={"clerkwork_erase_after": timedelta(days=30)})
+    until = "SELECT clerk_id, erase_at FROM users WHERE erase_at IS NOT NULL ORDER BY 1"
+    async with scene.worker(patient):
+        await scene.tell(story)
+    before = await scene.database.fetch(until)
+    await scene.database.execute("DELETE FROM users WHERE erase_at IS NOT NULL")
+    await scene.rebuild(patient)
+
+    assert len(before) > 0
+    assert await scene.database.fetch(until) == before
+
+
 async def test_nothing_of_the_erased_is_stored_again(
     scene: Scene, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
