@@ -48,6 +48,7 @@ async def swap(connection: Connection, *, keep: bool) -> Swapped:
         await connection.execute(each["statement"])
     if keep:
         await connection.execute(_SQL["make_room"])
+    await connection.execute(_SQL["hold_shadow"])
     await _keep_readers_out(connection)
     began_s = time.monotonic()
     for each in references:

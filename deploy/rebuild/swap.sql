@@ -101,6 +101,13 @@ DO $$ BEGIN
     CREATE SCHEMA before_rebuild;
 END $$
 
+-- name: hold_shadow
+-- Autovacuum makes room within two seconds where it is at one of these: before anybody is kept
+-- from reading, not meanwhile.
+LOCK TABLE rebuild.users, rebuild.user_data, rebuild.user_names, rebuild.sessions,
+    rebuild.organizations, rebuild.organization_memberships, rebuild.organization_invitations
+    IN ACCESS EXCLUSIVE MODE
+
 -- name: wait_briefly
 -- For the next lock; much less than deadlock_timeout in all.
 SET LOCAL lock_timeout = '100ms'
