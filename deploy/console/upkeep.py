@@ -23,6 +23,7 @@ line = App(
 )
 app.command(line)
 
+Flag = Annotated[bool, Parameter(negative=())]
 AnyOption = Annotated[str, Parameter(allow_leading_hyphen=True)]
 
 
@@ -105,6 +106,41 @@ def tell() -> int:
     from deploy.tell import run_tell
 
     return run_tell(open_console())
+
+
+@app.command(group=UPKEEP)
+def rebuild(
+    *,
+    dry_run: Flag = False,
+    yes: Flag = False,
+    keep: Flag = False,
+    unmask: Flag = False,
+    json: Flag = False,
+) -> int:
+    """Make the tables anew from Kafka, compare, and put them in the place of those that are there.
+
+    Reads all of KAFKA_BOOTSTRAP_SERVERS beside the workers, into the schema `rebuild` of
+    DATABASE_URL; the environment must be that of the workers. Refuses where the topics do not
+    reach back far enough, and says what is missing. Exit code 1 when something differs and is
+    left as it is.
+
+    Parameters
+    ----------
+    dry_run
+        Only compare. Writers wait for that too, readers do not.
+    yes
+        Do not ask.
+    keep
+        Keep the tables that are replaced, in the schema before_rebuild.
+    unmask
+        Show personal data too.
+    json
+        A line of JSON.
+    """
+    from deploy.rebuild.run import Wishes, run_rebuild
+
+    wishes = Wishes(dry_run=dry_run, yes=yes, keep=keep, unmask=unmask, as_json=json)
+    return run_rebuild(wishes, open_console())
 
 
 @line.command(name="show")

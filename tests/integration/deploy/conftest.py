@@ -42,8 +42,8 @@ def _runs(pid: int) -> bool:
 @pytest.fixture(autouse=True)
 def _leave_logs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that run in this process must not decide how it logs: loggers never forget it."""
-    for module in ("run", "edit"):
-        monkeypatch.setattr(f"deploy.letters.{module}.configure_logs", lambda _settings: None)
+    for module in ("letters.run", "letters.edit", "rebuild.run"):
+        monkeypatch.setattr(f"deploy.{module}.configure_logs", lambda _settings: None)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""`clerkwork rebuild`: make the tables anew from Kafka, compare, and put them in their place."""
