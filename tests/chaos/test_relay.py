@@ -60,7 +60,7 @@ class Story:
         while True:
             # Not to be cut off between a commit and our knowing of it.
             await asyncio.shield(asyncio.ensure_future(self.change()))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
 
     async def published(self) -> list[Seen]:
         """Return what is on the topics now."""
