@@ -129,7 +129,7 @@ def _seen(record: ConsumerRecord[Any, Any]) -> Seen:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        key=record.key.decode(),
+        key=(record.key or b"").decode(),
         value=record.value,
         headers=read_headers(record.headers),
     )

@@ -1,4 +1,4 @@
-"""Compaction, really run: it forgets whoever was erased, and changes nothing that a reader knows."""
+"""Compaction, really run: it forgets whoever was erased, and nothing that a reader must know."""
 
 from __future__ import annotations
 

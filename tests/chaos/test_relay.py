@@ -83,7 +83,7 @@ class Story:
 async def test_killed_at_random(
     chance: random.Random, troupe: Troupe, database_url: str, bootstrap_servers: str
 ) -> None:
-    """Killed again and again at any moment of its work, whoever comes next goes on exactly there."""
+    """Killed again and again at any moment, whoever comes next goes on exactly there."""
     story = Story(database_url=database_url, bootstrap_servers=bootstrap_servers)
     relays = [await _start(troupe, database_url) for _ in range(2)]
     async with story.changing():
