@@ -33,7 +33,7 @@ _PUT = """
     INSERT INTO outbox (position, topic, key, type, owner, state)
     SELECT start.position + n, $1, key, type, key,
         CASE WHEN type LIKE '%.deleted' THEN NULL
-        ELSE json_build_object('sequence', start.position + n, 'name', 'Łucja') END
+        ELSE json_build_object('sequence', start.position + n, 'name', $4::text) END
     FROM start, unnest($2::text[], $3::text[]) WITH ORDINALITY AS incoming (key, type, n)
     RETURNING position
 """
@@ -67,13 +67,14 @@ async def put_changes(
     *,
     topic: str = USER_CHANGES.name,
     happened: str = "updated",
+    name: str = "Łucja",
     notify: bool = True,
 ) -> list[int]:
     """Put a change of each key into the outbox, in one transaction; return the positions."""
     types = [f"clerkwork.{KINDS[topic]}.{happened}"] * len(keys)
     async with database.transaction():
         await database.execute("SELECT pg_advisory_xact_lock(6241358)")
-        rows = await database.fetch(_PUT, topic, list(keys), types)
+        rows = await database.fetch(_PUT, topic, list(keys), types, name)
         if notify:
             await database.execute(
                 "SELECT pg_notify('clerkwork_outbox', $1)", str(rows[-1]["position"])
@@ -128,7 +129,7 @@ def _seen(record: ConsumerRecord[Any, Any]) -> Seen:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        key=record.key.decode(),
+        key=(record.key or b"").decode(),
         value=record.value,
         headers=read_headers(record.headers),
     )

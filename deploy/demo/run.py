@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 FEWEST_USERS: Final = 3
 SETTLED_WITHIN_S: Final = 30.0
 GLANCE_S: Final = 0.2
-_NOT_OURS: Final = ("KAFKA_", "CLERK_", "INGEST_", "WORKER_", "API_", "LOG_", "DATABASE_URL")
+_NOT_OURS: Final = (
+    *("KAFKA_", "CLERK_", "INGEST_", "WORKER_", "RELAY_", "API_", "LOG_"),
+    "DATABASE_URL",
+)
 
 
 def demo(*, users: int, seed: int, keep: bool, console: Console) -> int:

@@ -27,6 +27,7 @@ from deploy.stack.ports import free_port
 from schema.kafka.headers import read_position
 from schema.kafka.topics import USER_CHANGES
 from tests.bench.bench_walk import pinned, prepare
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from deploy.stack import Stack
@@ -96,8 +97,9 @@ class Relay:
 
     async def reach(self, count: int) -> None:
         """Wait until so many are published."""
-        while await asyncio.to_thread(self.published) < count:
-            await asyncio.sleep(0.1)
+        await until(
+            lambda: asyncio.to_thread(self.published), lambda found: found >= count, within_s=600
+        )
 
 
 async def measure_rate(relay: Relay) -> float:
@@ -171,6 +173,7 @@ async def measure_million(relay: Relay, database: Database, done: int) -> None:
         row = await database.fetchrow(
             "SELECT n_live_tup, n_dead_tup FROM pg_stat_user_tables WHERE relname = $1", table
         )
+        assert row
         print(
             f"{table:<16} {size / 1e6:8,.1f} MB, {row['n_live_tup']:,} live and"
             f" {row['n_dead_tup']:,} dead tuples"

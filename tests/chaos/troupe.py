@@ -92,6 +92,18 @@ class Troupe:
         live = f"http://{LOOPBACK}:{port}/livez"
         return self._start("workers", environment | membership, ready=live)
 
+    def start_relay(self, database_url: str, kafka: str | None = None) -> Process:
+        """Start a relay, and return when it would stop politely: another one may lead."""
+        port = free_port()
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka or self.kafka,
+            "DATABASE_URL": database_url,
+            "RELAY_METRICS_PORT": str(port),
+            "RELAY_BATCH_SIZE": "50",
+        }
+        live = f"http://{LOOPBACK}:{port}/livez"
+        return self._start("workers.relay", environment, ready=live)
+
     def start_ingest(self, port: int) -> Process:
         """Start an ingest on that port, and return when it is ready to publish."""
         environment = ingest_environment(

@@ -81,7 +81,7 @@ class Leader:
         while not self._stopping.is_set():
             attempts = AsyncRetrying(
                 retry=retry_if_result(not_),
-                wait=wait_random_exponential(multiplier=0.2, max=5),
+                wait=wait_random_exponential(multiplier=0.2, max=3),
                 stop=stop_when_event_set(self._stopping),  # type: ignore[arg-type]  # it asks is_set
                 sleep=self._rest,
                 retry_error_callback=lambda _: None,

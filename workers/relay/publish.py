@@ -129,7 +129,11 @@ async def _let_go(producer: AIOKafkaProducer) -> None:
 
     Left to itself, aiokafka waits for as long as it takes to deliver everything.
     """
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001  # see above
+    accumulator = producer._message_accumulator  # noqa: SLF001  # see above
+    accumulator.fail_all(ProducerClosed())
+    for batches in accumulator._batches.values():  # noqa: SLF001  # the same
+        for batch in batches:
+            batch._drain_waiter.exception()  # noqa: SLF001  # or asyncio would log that nobody did
     try:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await producer.stop()

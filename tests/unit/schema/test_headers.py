@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from schema.kafka.headers import (
     MAX_MESSAGE_BYTES,
+    ChangeHeaders,
     Failure,
     Origin,
     read_headers,
+    read_position,
     without_failure,
+    write_change_headers,
     write_failure_headers,
 )
 
@@ -66,3 +69,38 @@ def test_generic_tools_find_the_headers_they_know() -> None:
 def test_reading_never_raises(raw: list[tuple[str, bytes | None]]) -> None:
     """Null and non-UTF-8 values of other producers are left out."""
     assert set(read_headers(raw)) <= {name for name, _ in raw}
+
+
+@given(st.integers(min_value=0, max_value=2**57), st.none() | st.just("urn:clerkwork:x:1"))
+def test_the_position_of_a_change_is_read_as_it_was_written(
+    position: int, schema: str | None
+) -> None:
+    """To the microsecond; and CloudEvents' required attributes are there."""
+    raw = write_change_headers(
+        ChangeHeaders(
+            position=position,
+            change_type="clerkwork.user.updated",
+            source="clerkwork/relay",
+            subject="user_1",
+            schema=schema,
+        )
+    )
+    headers = read_headers(raw)
+
+    assert read_position(raw) == position
+    assert {"ce_specversion", "ce_id", "ce_type", "ce_source"} <= headers.keys()
+    assert headers.get("ce_dataschema") == schema
+    assert ("content-type" in headers) == bool(schema)
+
+
+@given(st.lists(st.tuples(st.just("ce_sequence"), st.binary(max_size=40) | st.none())))
+def test_a_record_of_somebody_else_has_no_position(raw: list[tuple[str, bytes | None]]) -> None:
+    """Whatever its headers hold, nothing is raised, and what is no number is none."""
+    last = (raw[-1][1] or b"") if raw else b""
+
+    position = read_position(raw)
+
+    if position is not None:
+        assert any((value or b"").isdigit() for _, value in raw)
+    elif last.isdigit():
+        assert len(last) >= 20

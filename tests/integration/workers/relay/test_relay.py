@@ -227,20 +227,20 @@ async def test_one_leads_and_the_other_takes_over(
     """Who is stopped hands over within about a second, and what both did is in order."""
     keys = new_keys(5)
     positions: list[int] = []
-    async with running_relay(make_settings()) as second:
-        async with running_relay(make_settings()) as first:
-            await until(
-                lambda: _states(first, second), lambda found: found == {"active", "standby"}
-            )
-            leader, other = (first, second) if first.state == "active" else (second, first)
-            positions += await put_changes(database, keys * 20)
-            ready = [await _get(each, "readyz") for each in (leader, other)]
-            leader.stop()
-            begun = time.monotonic()
-            positions += await put_changes(database, keys * 20)
-            await _is(other, "active")
-            seconds = time.monotonic() - begun
-            seen = await _arrived(bootstrap_servers, positions)
+    async with (
+        running_relay(make_settings()) as first,
+        running_relay(make_settings()) as second,
+    ):
+        await until(lambda: _states(first, second), lambda found: found == {"active", "standby"})
+        leader, other = (first, second) if first.state == "active" else (second, first)
+        positions += await put_changes(database, keys * 20)
+        ready = [await _get(each, "readyz") for each in (leader, other)]
+        leader.stop()
+        begun = time.monotonic()
+        positions += await put_changes(database, keys * 20)
+        await _is(other, "active")
+        seconds = time.monotonic() - begun
+        seen = await _arrived(bootstrap_servers, positions)
 
     assert [status for status, _ in ready] == [200, 200]
     assert '"relay": "active"' in ready[0][1]
