@@ -101,7 +101,7 @@ class Client:
 class Server(TestServer):
     """A server that, as in production, cancels no handler when a client goes."""
 
-    async def _make_runner(self, **kwargs: Any) -> web.AppRunner:
+    async def _make_runner(self, **kwargs: Any) -> web.BaseRunner:
         return await super()._make_runner(**kwargs | {"handler_cancellation": False})
 
 

@@ -341,6 +341,29 @@ async def test_the_process_answers_what_is_under_way_and_stops(
     assert lines[-1]["context"].keys() == {"requestId", "route", "userId"}
 
 
+async def test_a_process_that_stops_ends_its_streams_at_once(
+    database_url: str, signing_key: RSAPrivateKey, sign: Sign
+) -> None:
+    """They are told so, and do not keep the process for as long as their tokens are good."""
+    port = unused_port()
+    headers = {"Authorization": f"Bearer {sign('user_1')}", "Accept": "text/event-stream"}
+    async with (
+        running(database_url, port, signing_key) as process,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        session.get("/v1/changes", headers=headers) as stream,
+    ):
+        assert b"retry" in await stream.content.readline()
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            text = await stream.text()
+            _, stderr = await process.communicate()
+
+    lines = [json.loads(line) for line in stderr.splitlines()]
+    assert 'event: end\ndata: {"code":"SHUTTING_DOWN"' in text
+    assert process.returncode == 0
+    assert [line["message"] for line in lines][-1] == "request_served"
+
+
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
     """Wait until `condition` holds in another process."""
     while not await condition():  # noqa: ASYNC110 - other processes set no events

@@ -17,6 +17,7 @@ from ingest.receive import MAX_BODY_BYTES
 from ingest.settings import IngestSettings
 from schema.kafka.headers import read_headers
 from tests.factories import (
+    CREATED_MS,
     SECRET,
     ingest_environment,
     make_body,
@@ -77,6 +78,8 @@ async def test_an_accepted_webhook_is_in_kafka(client: Client, read_topic: ReadT
         "topic": "clerk.user-events",
         "partition": record.partition,
         "offset": record.offset,
+        "user_id": user_id,
+        "version": CREATED_MS,
     }
     assert record.value == body
     assert read_headers(record.headers)["ce_id"] == event_id

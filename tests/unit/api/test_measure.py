@@ -84,3 +84,16 @@ def _answer(status: int) -> Callable[[web.Request], Awaitable[web.StreamResponse
         return web.Response(status=status)
 
     return handler
+
+
+async def test_streams_are_not_requests_that_take_long() -> None:
+    """They last as long as their clients want; a histogram of answers is not about them."""
+    registry = CollectorRegistry()
+
+    async def stream(_request: web.Request) -> web.StreamResponse:
+        return web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+
+    await measure_requests(ApiMetrics(registry))(await route("/v1/users/user_2"), stream)
+
+    labels = {"route": "/v1/users/{id}", "status": "2xx"}
+    assert registry.get_sample_value("clerkwork_http_request_seconds_count", labels) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -11,7 +12,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.page import Cursor, Page, decode_cursor, encode_cursor, parse_limit, parse_page
+from api.page import (
+    ChangesPage,
+    Cursor,
+    Page,
+    decode_cursor,
+    decode_position,
+    encode_cursor,
+    encode_position,
+    parse_changes_page,
+    parse_limit,
+    parse_page,
+)
 from schema.http.errors import HttpError
 
 if TYPE_CHECKING:
@@ -149,6 +161,54 @@ def test_the_parameter_at_fault_is_named(
 
     assert (caught.value.status, caught.value.code) == (400, code)
     assert caught.value.details == {"field": field}
+
+
+@given(st.integers(min_value=0, max_value=2**63 - 1))
+def test_a_position_comes_back_as_it_was(position: int) -> None:
+    """In twelve characters that neither a URL nor a line of a stream has to escape."""
+    text = encode_position(position)
+
+    assert decode_position(text, field="since") == position
+    assert len(text) == 12
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+@given(
+    st.text()
+    | st.binary(min_size=9, max_size=9).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+    | st.binary(min_size=8, max_size=8).map(
+        lambda raw: base64.urlsafe_b64encode(b"\x01" + raw).decode()
+    )
+)
+@example("")
+@example(encode_position(7) + "=")
+@example(encode_position(7) + "\n")
+@example(encode_cursor(CURSOR))
+@example(base64.urlsafe_b64encode(b"\x02" + bytes(8)).decode())
+def test_any_text_is_a_position_or_a_400(text: str) -> None:
+    """What is accepted is what encode_position writes, to the letter; other cursors are not."""
+    result = attempt(partial(decode_position, field="Last-Event-ID"), text)
+
+    if isinstance(result, HttpError):
+        assert (result.status, result.code) == (400, "INVALID_CURSOR")
+        assert result.details == {"field": "Last-Event-ID"}
+    else:
+        assert encode_position(result) == text
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ([], ChangesPage(limit=20, since=None)),
+        ([("since", "now")], ChangesPage(limit=20, since=None)),
+        ([("limit", "5"), ("since", encode_position(7))], ChangesPage(limit=5, since=7)),
+    ],
+)
+def test_without_a_place_the_changes_begin_now(
+    query: list[tuple[str, str]], page: ChangesPage
+) -> None:
+    """Whoever wants more says from where on."""
+    assert parse_changes_page(query) == page
 
 
 def test_cursors_keep_microseconds_apart() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.prepare import Delivery, Prepared, prepare
+from ingest.prepare import Delivery, Prepared, Reached, prepare
 from schema.kafka.headers import read_headers
 from schema.kafka.topics import UNREADABLE
 from tests.factories import make_body
@@ -43,6 +43,51 @@ def test_headers_are_cloudevents() -> None:
         "content-type": "application/json",
         "x-request-id": "request-1",
     }
+
+
+@pytest.mark.parametrize("name", ["user.created", "user.updated", "user.deleted"])
+def test_what_can_be_waited_for(name: str, sample: dict[str, bytes]) -> None:
+    """The version that the row will have: of a deletion the time of the event, else updated_at."""
+    event = json.loads(sample[name])
+    expected = event["timestamp"] if name == "user.deleted" else event["data"]["updated_at"]
+
+    reaches = _prepare(sample[name]).reaches
+
+    assert reaches == Reached(user_id=event["data"]["id"], version=expected)
+
+
+def test_only_events_of_users_can_be_waited_for(sample: dict[str, bytes]) -> None:
+    """The others change other rows."""
+    waited_for = {name for name, body in sample.items() if _prepare(body).reaches}
+
+    assert waited_for == {name for name in sample if name.startswith("user.")}
+
+
+@pytest.mark.parametrize(
+    ("value", "version"),
+    [
+        (1_767_225_600, 1_767_225_600_000),
+        (None, None),
+        ("1767225600000", None),
+        (1.5, None),
+        (-1, None),
+        (10**30, None),
+        ([{}], None),
+    ],
+)
+def test_a_time_that_is_none_refuses_no_event(value: object, version: int | None) -> None:
+    """It was accepted before there was anything to wait for; whoever applies it will judge."""
+    prepared = _prepare(make_body("user.created", updated_at=value))
+
+    assert prepared.status == "accepted"
+    assert (prepared.reaches and prepared.reaches.version) == version
+
+
+def test_without_a_time_there_is_nothing_to_wait_for() -> None:
+    """The field or the time of the event can be missing."""
+    deleted = make_body("user.deleted").replace(b'"timestamp"', b'"no_timestamp"')
+    for body in (make_body("user.created", without=["updated_at"]), deleted):
+        assert (_prepare(body).status, _prepare(body).reaches) == ("accepted", None)
 
 
 @pytest.mark.parametrize("name", ["email.created", "email.created.no_user", "sms.created"])
