@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
 import pytest
 from aiohttp.test_utils import unused_port
 from yarl import URL
@@ -204,7 +202,7 @@ async def test_a_stream_outlives_a_database_that_is_away(
 
 
 async def test_a_stream_outlives_a_database_that_hangs(
-    serve: Serve, database_url: str, outbox: Outbox
+    serve: Serve, database_url: str, users: Users, outbox: Outbox
 ) -> None:
     """Connections that fall silent, as after a network partition, are given up for new ones."""
     url = URL(database_url)
@@ -216,7 +214,7 @@ async def test_a_stream_outlives_a_database_that_hangs(
         client.stream(by="user_1") as stream,
     ):
         await stream.begun()
-        await until(partial(_is_followed, database_url), bool)
+        await users.until_followed()
         link.clear()
         position = await outbox.tell()
         async with asyncio.timeout(2):
@@ -230,7 +228,7 @@ async def test_a_stream_outlives_a_database_that_hangs(
 
 
 async def test_a_stream_does_not_wait_for_a_database_for_ever(
-    serve: Serve, database_url: str
+    serve: Serve, database_url: str, users: Users
 ) -> None:
     """Then its client knows that it knows nothing."""
     url = URL(database_url)
@@ -241,18 +239,7 @@ async def test_a_stream_does_not_wait_for_a_database_for_ever(
             # Entered over a link that it outlives.
             stream = await stack.enter_async_context(client.stream(by="user_1"))
             await stream.begun()
-            await until(partial(_is_followed, database_url), bool)
+            await users.until_followed()
         last = await stream.end()
 
     assert last["code"] == "DATABASE_UNAVAILABLE"
-
-
-async def _is_followed(database_url: str) -> bool:
-    connection = await asyncpg.connect(database_url)
-    try:
-        return await connection.fetchval("""
-            SELECT count(*) > 0 FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = 'clerkwork-api-tail'
-        """)
-    finally:
-        await connection.close()
