@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from api.app import build_app
 from api.settings import ApiSettings
 from schema.postgres.ids import derive_id
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -266,6 +267,15 @@ class Users:
                 "UPDATE users SET created_at = '2026-01-01T00:00:00Z' WHERE clerk_id = $1",
                 clerk_id,
             )
+
+    async def until_followed(self) -> None:
+        """Wait until the API listens for what workers write, and has looked."""
+        query = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'clerkwork-api-tail'
+                AND state = 'idle' AND query LIKE '%next.position%'
+        """
+        await until(lambda: self.connection.fetchval(query), bool)
 
 
 @pytest.fixture

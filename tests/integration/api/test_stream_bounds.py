@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
 import pytest
 from aiohttp.test_utils import unused_port
 from yarl import URL
 
+from api.read import QUERY_S
 from api.verify import LEEWAY_S
 from schema.kafka.changes import POST_UPDATED
 from schema.ops.settings import DatabaseSettings
@@ -202,8 +201,34 @@ async def test_a_stream_outlives_a_database_that_is_away(
     assert [event.sequence for event in found] == expected
 
 
+async def test_a_stream_outlives_a_database_that_hangs(
+    serve: Serve, database_url: str, users: Users, outbox: Outbox
+) -> None:
+    """Connections that fall silent, as after a network partition, are given up for new ones."""
+    url = URL(database_url)
+    port = unused_port()
+    proxied = str(url.with_host("127.0.0.1").with_port(port))
+    async with (
+        forwarding(port, url) as link,
+        serve(proxied, api_stream_heartbeat_s=0.3) as client,
+        client.stream(by="user_1") as stream,
+    ):
+        await stream.begun()
+        await users.until_followed()
+        link.clear()
+        position = await outbox.tell()
+        async with asyncio.timeout(2):
+            await stream.begun()
+            await stream.begun()
+        await asyncio.sleep(QUERY_S + 1)  # longer than any answer is waited for
+        link.set()
+        (event,) = await stream.take(1)
+
+    assert event.sequence == position
+
+
 async def test_a_stream_does_not_wait_for_a_database_for_ever(
-    serve: Serve, database_url: str
+    serve: Serve, database_url: str, users: Users
 ) -> None:
     """Then its client knows that it knows nothing."""
     url = URL(database_url)
@@ -214,18 +239,7 @@ async def test_a_stream_does_not_wait_for_a_database_for_ever(
             # Entered over a link that it outlives.
             stream = await stack.enter_async_context(client.stream(by="user_1"))
             await stream.begun()
-            await until(partial(_is_followed, database_url), bool)
+            await users.until_followed()
         last = await stream.end()
 
     assert last["code"] == "DATABASE_UNAVAILABLE"
-
-
-async def _is_followed(database_url: str) -> bool:
-    connection = await asyncpg.connect(database_url)
-    try:
-        return await connection.fetchval("""
-            SELECT count(*) > 0 FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = 'clerkwork-api-tail'
-        """)
-    finally:
-        await connection.close()

@@ -78,7 +78,7 @@ async def test_a_write_is_read_as_soon_as_it_is_committed(
     asked = asyncio.create_task(
         client.get(f"{path}?min_version={CREATED_MS + 5}", by="user_1", Prefer="wait=10")
     )
-    await _until_followed(users)
+    await users.until_followed()
     await write(user_event("user_1", at=4, first_name="Too early"))
     await asyncio.sleep(0.1)
     assert not asked.done()
@@ -88,17 +88,7 @@ async def test_a_write_is_read_as_soon_as_it_is_committed(
 
     assert response.status == 200
     assert (await response.json())["first_name"] == "Grace"
-    assert time.monotonic() - started < 1
-
-
-async def _until_followed(users: Users) -> None:
-    """Wait until the process listens, and has looked."""
-    query = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'clerkwork-api-tail'
-            AND state = 'idle' AND query LIKE '%next.position%'
-    """
-    await until(lambda: users.connection.fetchval(query), bool)
+    assert time.monotonic() - started < 3
 
 
 async def test_what_others_cannot_see_is_waited_for_too(client: Client, users: Users) -> None:
@@ -111,7 +101,7 @@ async def test_what_others_cannot_see_is_waited_for_too(client: Client, users: U
     response = await asked
 
     assert (response.status, (await response.json())["version"]) == (200, 2)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize(("by", "status"), [("user_1", 403), ("user_2", 404), ("user_9", 200)])
@@ -178,7 +168,7 @@ async def test_who_waits_holds_no_connection(serve: Serve, database_url: str, us
             asyncio.create_task(client.get(path, by=f"user_{number % 4}", Prefer="wait=10"))
             for number in range(60)
         ]
-        await _until_followed(users)
+        await users.until_followed()
         async with asyncio.timeout(2):
             others = await asyncio.gather(*(client.get("/v1/me", by="user_0") for _ in range(20)))
         refused = await client.get(path, by="user_7")
@@ -197,7 +187,7 @@ async def test_nobody_takes_all_places(client: Client, users: Users) -> None:
     waiting = [
         asyncio.create_task(client.get(path, by="user_1", Prefer="wait=10")) for _ in range(20)
     ]
-    await _until_followed(users)
+    await users.until_followed()
     refused = await until(
         lambda: client.get(path, by="user_1", Prefer="wait=0"),
         lambda response: response.status == 429,
@@ -220,7 +210,7 @@ async def test_a_database_that_goes_and_comes_back_only_delays(
         async with forwarding(port, url):
             asked = asyncio.create_task(client.get(path, by="user_1", Prefer="wait=10"))
             short = asyncio.create_task(client.get(path, by="user_1", Prefer="wait=1"))
-            await _until_followed(users)
+            await users.until_followed()
         failed = await short
         await users.connection.execute("UPDATE users SET version = 2")
         async with forwarding(port, url):
