@@ -1,10 +1,13 @@
-"""A Kafka of each test's own: a rebuild reads all that the topics hold."""
+"""A Kafka of these tests' own, emptied for each: a rebuild reads all that the topics hold."""
 
 from __future__ import annotations
 
 import io
+import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from operator import not_
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -15,6 +18,7 @@ from deploy.rebuild.run import Rebuilt, Wishes, rebuild
 from deploy.stack import Kafka
 from deploy.stack.ports import free_port
 from deploy.topics import apply_topics, connected_admin
+from schema.kafka.topics import TOPICS
 from tests.chaos.stories import Story, make_story, publish
 from tests.integration.workers.order.histories import seeded
 from tests.integration.workers.order.tables import differences, found_tables
@@ -24,7 +28,6 @@ from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from aiokafka import AIOKafkaProducer
 
@@ -33,17 +36,26 @@ if TYPE_CHECKING:
     Database = asyncpg.Connection[asyncpg.Record]
 
 
-@pytest.fixture
-def kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker with nothing in it."""
-    with Kafka(data=tmp_path / "kafka", log=tmp_path / "kafka.log") as kafka:
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A broker of these tests' own."""
+    place = tmp_path_factory.mktemp("rebuild")
+    with Kafka(data=place / "kafka", log=place / "kafka.log") as kafka:
         yield kafka
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture
 async def bootstrap_servers(kafka: Kafka) -> str:
-    """Its address; it has every topic."""
+    """Its address; it has every topic, with nothing in it, and no consumer group has read any."""
     async with connected_admin({"bootstrap_servers": kafka.bootstrap_servers}) as admin:
+        known = {topic.name for topic in TOPICS}
+        if old := known.intersection(await admin.list_topics()):
+            await admin.delete_topics(list(old))
+            await until(admin.list_topics, known.isdisjoint)
+            # What groups have read of them is forgotten with them, a moment later.
+            for name, _ in await admin.list_consumer_groups():
+                await until(partial(admin.list_consumer_group_offsets, name), not_)
         assert await apply_topics(admin) == []
     return kafka.bootstrap_servers
 
