@@ -7,7 +7,8 @@ SELECT pg_advisory_xact_lock(6241358)
 
 -- name: tell_users
 -- Put the state of users into the outbox, and wake who waits for it. $2 is who was not there
--- before. Positions go on with the clock, also in a database that was restored from a backup.
+-- before, $3 the clerk id of those who are gone without a
+-- trace. Positions go on with the clock, also in a database that was restored from a backup.
 WITH start AS (
     SELECT greatest(
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
@@ -18,17 +19,17 @@ WITH start AS (
 told AS (
     INSERT INTO outbox (position, topic, key, type, owner, state)
     SELECT
-        changed.position, 'user.changes', users.clerk_id,
+        changed.place, 'user.changes', coalesce(users.clerk_id, changed.gone),
         CASE
-            WHEN users.status = 'deleted' THEN 'clerkwork.user.deleted'
+            WHEN users.status = 'deleted' OR changed.gone IS NOT NULL THEN 'clerkwork.user.deleted'
             WHEN users.status = 'pending' THEN 'clerkwork.canary'
             WHEN changed.created THEN 'clerkwork.user.created'
             ELSE 'clerkwork.user.updated'
         END,
-        users.clerk_id,
+        coalesce(users.clerk_id, changed.gone),
         CASE WHEN users.status NOT IN ('deleted', 'pending') THEN json_build_object(
             'schema_version', 1,
-            'sequence', changed.position,
+            'sequence', changed.place,
             'version', users.version,
             'id', users.id,
             'clerk_id', users.clerk_id,
@@ -46,10 +47,11 @@ told AS (
             to_char(users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
         ) END
     FROM (
-        SELECT id, created, start.position + row_number() OVER (ORDER BY id) - 1 AS position
-        FROM start, unnest($1::uuid[], $2::boolean[]) AS incoming (id, created)
+        SELECT *, start.position + row_number() OVER (ORDER BY id) - 1 AS place
+        FROM start, unnest($1::uuid[], $2::boolean[], $3::text[]) AS incoming (id, created, gone)
     ) AS changed
-    JOIN users ON users.id = changed.id
+    LEFT JOIN users ON users.id = changed.id
+    WHERE coalesce(users.clerk_id, changed.gone) IS NOT NULL
     RETURNING position
 )
 SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count(*) > 0

@@ -59,14 +59,19 @@ async def opened_desk(settings: DeskSettings) -> AsyncIterator[Desk]:
 
 
 @contextlib.asynccontextmanager
-async def reading(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    """Have a reader of topics while the context lasts. Raises OperatorError in words."""
+async def reading(
+    settings: KafkaSettings, *, client: str = CLIENT, beyond: str = "earliest"
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Have a reader of topics while the context lasts. Raises OperatorError in words.
+
+    `beyond` is where it goes on when what it wants is gone; `none`: it raises then.
+    """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says is said in words below
     consumer = AIOKafkaConsumer(
         **connection_arguments(settings),
-        client_id=CLIENT,
+        client_id=client,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset=beyond,
         fetch_max_wait_ms=50,  # other questions wait behind a fetch on the same connection
     )
     try:

@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from deploy.errors import OperatorError
 from deploy.letters.desk import PATIENCE_S, naming_kafka
-from schema.kafka.connections import connection_arguments
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from aiokafka import ConsumerRecord
-
-    from schema.ops.settings import KafkaSettings
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
     Record = ConsumerRecord[Any, Any]
 
 CLIENT: Final = "clerkwork-rebuild"
 BATCH_SIZE: Final = 1000
 """How many records are applied in one transaction."""
-
-
-@contextlib.asynccontextmanager
-async def reading(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    """Have a reader while the context lasts, which refuses to skip what is gone.
-
-    Raises OperatorError in words.
-    """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says is said in words below
-    consumer = AIOKafkaConsumer(
-        **connection_arguments(settings),
-        client_id=CLIENT,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        fetch_max_wait_ms=50,  # other questions wait behind a fetch on the same connection
-    )
-    try:
-        with naming_kafka():
-            await asyncio.wait_for(consumer.start(), PATIENCE_S)
-        yield consumer
-    finally:
-        await consumer.stop()
 
 
 async def fetch_first(

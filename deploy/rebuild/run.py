@@ -18,9 +18,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from deploy.database import connected, refusing_in_words
 from deploy.errors import OperatorError
 from deploy.letters.ask import agree
-from deploy.letters.desk import PATIENCE_S, naming_kafka
+from deploy.letters.desk import PATIENCE_S, naming_kafka, reading
 from deploy.partitions import keep_others_out
-from deploy.rebuild.fetch import CLIENT, reading
+from deploy.rebuild.fetch import CLIENT
 from deploy.rebuild.fill import Fill, open_fill
 from deploy.rebuild.reach import require_reach
 from deploy.rebuild.settle import Settled, prepare, settle
@@ -124,7 +124,10 @@ async def _opened(
 ) -> AsyncIterator[tuple[Connection, Fill, float]]:
     """Have a shadow, filled, and how long that took; drop what is left of it in the end."""
     url = settings.database_url.get_secret_value()
-    async with reading(settings) as consumer, connected(url, name=CLIENT) as connection:
+    async with (
+        reading(settings, client=CLIENT, beyond="none") as consumer,
+        connected(url, name=CLIENT) as connection,
+    ):
         if not await keep_others_out(connection):
             raise OperatorError(
                 "A migration, maintenance or another rebuild is running: try again after it."

@@ -89,15 +89,12 @@ async def _tell(connection: Connection, changed: Sequence[asyncpg.Record]) -> in
     if erased:
         await erase_users(connection, erased)
     told = [row for row in changed if row["told"]]
-    gone = [row["clerk_id"] for row in told if row["gone"]]
     await tell(
         connection,
         Changes(
             created=frozenset(row["id"] for row in told if row["created"]),
-            others=frozenset(row["id"] for row in told if not row["created"] and not row["gone"]),
+            others=frozenset(row["id"] for row in told if not (row["created"] or row["gone"])),
+            gone={row["id"]: row["clerk_id"] for row in told if row["gone"]},
         ),
     )
-    if gone:
-        await connection.execute(_SQL["lock_outbox"])
-        await connection.execute(_SQL["tell_gone"], gone)
     return len(told)

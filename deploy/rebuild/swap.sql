@@ -138,26 +138,3 @@ FROM (
     FROM unnest($1::text[]) AS name
 ) AS spelled
 ORDER BY step
-
--- name: lock_outbox
--- As workers/tell.sql does it, and why.
-SELECT pg_advisory_xact_lock(6241358)
-
--- name: tell_gone
--- Put into the outbox that users are no more of whom there is no row to tell of.
-WITH start AS (
-    SELECT greatest(
-        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
-        (SELECT max(position) FROM outbox) + 1,
-        (SELECT position FROM relay_progress WHERE name = 'outbox') + 1
-    ) AS position
-),
-told AS (
-    INSERT INTO outbox (position, topic, key, type, owner)
-    SELECT
-        start.position + row_number() OVER (ORDER BY clerk_id) - 1, 'user.changes', clerk_id,
-        'clerkwork.user.deleted', clerk_id
-    FROM start, unnest($1::text[]) AS clerk_id
-    RETURNING position
-)
-SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told
