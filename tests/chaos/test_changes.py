@@ -57,6 +57,7 @@ async def test_a_fold_of_the_topic_is_the_table(
     await until(lambda: _published_up_to(database), last.__le__)
     seen = [each for each in await read_changes(bootstrap_servers) if tag in each.key]
 
+    assert len(seen) > WORLDS
     assert out_of_order(seen) == []
     assert {each.position for each in seen} >= await _positions(database)
     assert [each for each in seen if each.value and each.state["sequence"] != each.position] == []

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from workers.relay.fetch import Change
 
+
 TRANSACTIONAL_ID: Final = "clerkwork-relay"
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
@@ -131,9 +132,15 @@ async def _let_go(producer: AIOKafkaProducer) -> None:
     """
     accumulator = producer._message_accumulator  # noqa: SLF001  # see above
     accumulator.fail_all(ProducerClosed())
-    for batches in accumulator._batches.values():  # noqa: SLF001  # the same
-        for batch in batches:
-            batch._drain_waiter.exception()  # noqa: SLF001  # or asyncio would log that nobody did
+    waiters = [
+        batch._drain_waiter  # noqa: SLF001  # the same
+        for batches in accumulator._batches.values()  # noqa: SLF001  # the same
+        for batch in batches
+    ]
+    waiters.append(producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001  # the same
+    for waiter in waiters:
+        if waiter and waiter.done():
+            waiter.exception()  # or asyncio would log that nobody has looked at it
     try:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await producer.stop()
