@@ -42,8 +42,9 @@ async def test_a_fold_of_the_topic_is_the_table(
     """After any histories, by several workers, with relays killed again and again, Kafka once."""
     tag = f"{chance.getrandbits(64):x}"
     batches = _make_batches(chance, tag)
+    policy = Policy(erase_after=chance.choice([timedelta(0), timedelta(days=30)]))
     async with asyncpg.create_pool(database_url, min_size=0, max_size=WORKERS) as pool:
-        working = asyncio.gather(*(_work(pool, chance, batches) for _ in range(WORKERS)))
+        working = asyncio.gather(*(_work(pool, chance, batches, policy) for _ in range(WORKERS)))
         for number in range(KILLS):
             relay = await asyncio.to_thread(troupe.start_relay, database_url)
             await asyncio.sleep(chance.uniform(0, 1.0))
@@ -71,9 +72,10 @@ def _make_batches(chance: random.Random, tag: str) -> Iterator[Sequence[Event]]:
     return iter(schedule(chance, events, largest=24))
 
 
-async def _work(pool: Pool, chance: random.Random, batches: Iterator[Sequence[Event]]) -> None:
+async def _work(
+    pool: Pool, chance: random.Random, batches: Iterator[Sequence[Event]], policy: Policy
+) -> None:
     """Apply one batch after the other, which others take from, too."""
-    policy = Policy(erase_after=timedelta(0))
     for batch in batches:
         await apply(pool, batch, policy=policy)
         await asyncio.sleep(chance.uniform(0, 0.4))
