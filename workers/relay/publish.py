@@ -137,7 +137,8 @@ async def _let_go(producer: AIOKafkaProducer) -> None:
         for batches in accumulator._batches.values()  # noqa: SLF001  # the same
         for batch in batches
     ]
-    waiters.append(producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001  # the same
+    manager: Any = producer._txn_manager  # noqa: SLF001  # the same
+    waiters.append(manager.wait_for_transaction_end())
     for waiter in waiters:
         if waiter and waiter.done():
             waiter.exception()  # or asyncio would log that nobody has looked at it
