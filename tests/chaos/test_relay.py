@@ -225,8 +225,8 @@ async def test_stopped_politely(
     async with story.changing():
         await story.begin()
         code = await asyncio.to_thread(relay.stop)
-    there = await story.published()
     noted = await _noted(database)
+    there = await until(story.published, lambda seen: max(each.position for each in seen) >= noted)
     await _start(troupe, database_url)
 
     assert code == 0

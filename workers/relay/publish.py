@@ -1,4 +1,4 @@
-"""Publish changes: each batch in one Kafka transaction, so that its readers see all or nothing.
+"""Publish changes: each batch in one Kafka transaction, so that its readers get all or nothing.
 
 Every relay has the same transactional id. Whoever starts a producer with it ends what another
 one had begun, and the other one can write nothing any more: Kafka refuses the older epoch.
@@ -53,7 +53,10 @@ class Publisher:
         return tuple(sorted(await self._producer.partitions_for(topic)))
 
     async def publish(self, changes: Sequence[Change]) -> None:
-        """Return when readers of committed records can have all of them.
+        """Return when all of them are committed, whatever happens to us.
+
+        Readers of committed records have them moments later, one partition after the other: Kafka
+        answers before it has written its markers.
 
         Raises KafkaError otherwise, ProducerFenced where another relay has begun: then nobody has
         any of them, or all are there, and the producer is of no more use.

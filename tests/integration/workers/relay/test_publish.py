@@ -9,6 +9,7 @@ import pytest
 from aiokafka.errors import ProducerFenced
 
 from tests.changes import new_keys, read_changes
+from tests.waiting import until
 from workers.relay.fetch import Change
 from workers.relay.publish import publishing
 from workers.relay.resume import FIRST_STEP, find_published
@@ -54,7 +55,10 @@ async def test_the_next_one_fences(kafka: Mapping[str, Any], bootstrap_servers: 
             with pytest.raises(ProducerFenced):
                 await zombie._producer.commit_transaction()
             await publisher.publish(good)
-    seen = await read_changes(bootstrap_servers, [each.position for each in [*lost, *late, *good]])
+        everything = [each.position for each in [*lost, *late, *good]]
+        seen = await until(
+            lambda: read_changes(bootstrap_servers, everything), lambda seen: len(seen) >= len(good)
+        )
 
     assert sorted(each.position for each in seen) == [each.position for each in good]
 
@@ -93,7 +97,10 @@ async def test_order_is_that_of_the_outbox(
     changes = [each._replace(state=text) for each in _make_changes(300, keys=3)]
     async with publishing(kafka) as publisher:
         await publisher.publish(changes)
-    seen = await read_changes(bootstrap_servers, [each.position for each in changes])
+    positions = [each.position for each in changes]
+    seen = await until(
+        lambda: read_changes(bootstrap_servers, positions), lambda seen: len(seen) >= len(changes)
+    )
     partitions = {each.partition for each in seen}
     orders = [[each.position for each in seen if each.partition == n] for n in partitions]
 

@@ -179,7 +179,7 @@ async def test_what_was_published_but_not_noted_is_not_published_again(
     positions += await put_changes(database, new_keys(1))
     async with running_relay(make_settings()) as relay:
         await until(lambda: _position(relay), positions[-1].__le__)
-    seen = await read_changes(bootstrap_servers, positions)
+    seen = await _arrived(bootstrap_servers, positions)
 
     assert sorted(each.position for each in seen) == positions
     assert await _noted(database) == positions[-1]
