@@ -124,6 +124,34 @@ async def test_frozen_past_its_session(
     assert zombie.poll() is None
 
 
+async def test_frozen_in_the_middle_of_a_batch(
+    chance: random.Random,
+    troupe: Troupe,
+    database: Database,
+    database_url: str,
+    bootstrap_servers: str,
+) -> None:
+    """It wakes up while Kafka still waits for the end of its batch, which another one has sent."""
+    story = Story(database_url=database_url, bootstrap_servers=bootstrap_servers)
+    relays = [await _start(troupe, database_url)]
+    async with story.changing():
+        await story.begin()
+        relays.append(await _start(troupe, database_url))
+        for number in range(6):
+            zombie, holder = relays[number % 2], await _holder(database)
+            await asyncio.sleep(chance.random() * 0.2)
+            os.kill(zombie.pid, signal.SIGSTOP)
+            try:
+                await database.execute("SELECT pg_terminate_backend($1)", holder)
+                last = story.positions[-1]
+                await until(lambda: _noted(database), last.__lt__)
+            finally:
+                os.kill(zombie.pid, signal.SIGCONT)
+
+    await story.check()
+    assert [relay.poll() for relay in relays] == [None, None]
+
+
 async def test_kafka_goes_away_and_comes_back(
     arena: Arena,
     chance: random.Random,
@@ -197,8 +225,8 @@ async def test_stopped_politely(
     async with story.changing():
         await story.begin()
         code = await asyncio.to_thread(relay.stop)
-    there = await story.published()
-    noted = await database.fetchval("SELECT position FROM relay_progress")
+    noted = await _noted(database)
+    there = await until(story.published, lambda seen: max(each.position for each in seen) >= noted)
     await _start(troupe, database_url)
 
     assert code == 0
@@ -216,6 +244,10 @@ async def _holder(database: Database) -> int | None:
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 6241359 AND granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
+
+
+async def _noted(database: Database) -> int:
+    return await database.fetchval("SELECT position FROM relay_progress")
 
 
 async def _held(arena: Arena) -> int:

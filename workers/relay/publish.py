@@ -1,4 +1,4 @@
-"""Publish changes: each batch in one Kafka transaction, so that its readers see all or nothing.
+"""Publish changes: each batch in one Kafka transaction, so that its readers get all or nothing.
 
 Every relay has the same transactional id. Whoever starts a producer with it ends what another
 one had begun, and the other one can write nothing any more: Kafka refuses the older epoch.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from workers.relay.fetch import Change
 
+
 TRANSACTIONAL_ID: Final = "clerkwork-relay"
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
@@ -52,7 +53,10 @@ class Publisher:
         return tuple(sorted(await self._producer.partitions_for(topic)))
 
     async def publish(self, changes: Sequence[Change]) -> None:
-        """Return when readers of committed records can have all of them.
+        """Return when all of them are committed, whatever happens to us.
+
+        Readers of committed records have them moments later, one partition after the other: Kafka
+        answers before it has written its markers.
 
         Raises KafkaError otherwise, ProducerFenced where another relay has begun: then nobody has
         any of them, or all are there, and the producer is of no more use.
@@ -131,9 +135,16 @@ async def _let_go(producer: AIOKafkaProducer) -> None:
     """
     accumulator = producer._message_accumulator  # noqa: SLF001  # see above
     accumulator.fail_all(ProducerClosed())
-    for batches in accumulator._batches.values():  # noqa: SLF001  # the same
-        for batch in batches:
-            batch._drain_waiter.exception()  # noqa: SLF001  # or asyncio would log that nobody did
+    waiters = [
+        batch._drain_waiter  # noqa: SLF001  # the same
+        for batches in accumulator._batches.values()  # noqa: SLF001  # the same
+        for batch in batches
+    ]
+    manager: Any = producer._txn_manager  # noqa: SLF001  # the same
+    waiters.append(manager.wait_for_transaction_end())
+    for waiter in waiters:
+        if waiter and waiter.done():
+            waiter.exception()  # or asyncio would log that nobody has looked at it
     try:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await producer.stop()
