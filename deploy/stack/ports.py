@@ -15,10 +15,17 @@ LOOPBACK = "127.0.0.1"
 FREE_PORTS = range(20_000, 32_000)
 
 
+# Whoever was given a port may not listen on it yet; and whoever seeds the common generator, as
+# property tests do, must not make it repeat itself.
+_given: set[int] = set()
+_chance = random.SystemRandom()
+
+
 def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    for port in random.sample(FREE_PORTS, 200):
-        if is_free(port):
+    """Return a port nobody listens on just now, each time another one."""
+    for port in _chance.sample(FREE_PORTS, 200):
+        if port not in _given and is_free(port):
+            _given.add(port)
             return port
     raise StackError(f"Of 200 ports tried on {LOOPBACK} none is free. Stop what listens there.")
 
