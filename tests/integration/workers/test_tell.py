@@ -73,6 +73,48 @@ async def test_what_nobody_sees_is_not_told(pool: Pool) -> None:
     assert await pool.fetchval("SELECT count(*) FROM users") == 2
 
 
+def _address(verified: str, email: str = "new@example.com") -> dict[str, Any]:
+    address = {"id": "idn_1", "email_address": email, "verification": {"status": verified}}
+    return {"primary_email_address_id": "idn_1", "email_addresses": [address]}
+
+
+BEFORE = _address("unverified", "old@example.com")
+AFTER: dict[str, dict[str, Any]] = {
+    "email": _address("unverified"),
+    "email_verified": _address("verified", "old@example.com"),
+    "first_name": {"first_name": "Another"},
+    "last_name": {"last_name": "Another"},
+    "username": {"username": "another"},
+    "image_url": {"image_url": "https://img.clerk.com/another"},
+    "external_id": {"external_id": "another"},
+    "role": {"public_metadata": {"role": "admin"}},
+    "status": {"banned": True},
+    "public_metadata": {"public_metadata": {"another": 1}},
+    "created_at": {"created_at": CREATED_MS - 1},
+}
+
+
+@pytest.mark.parametrize("name", AFTER)
+async def test_a_change_of_any_field_is_told(pool: Pool, name: str) -> None:
+    """Of that one alone, where it can change alone."""
+    user_id = new_user_id()
+    await _apply(pool, user_event(user_id, at=0, **BEFORE))
+    await _apply(pool, user_event(user_id, at=1, **BEFORE | AFTER[name]))
+    rows = await pool.fetch("SELECT state FROM outbox WHERE key = $1 ORDER BY position", user_id)
+    before, after = (json.loads(row["state"]) for row in rows)
+
+    changed = {each for each in before if before[each] != after[each]}
+    assert name in changed
+    assert changed - {name} <= {"sequence", "version", "public_metadata"}
+
+
+def test_every_field_was_changed() -> None:
+    """But those that tell which change it is, and of whom."""
+    fixed = {"schema_version", "sequence", "version", "id", "clerk_id"}
+
+    assert AFTER.keys() == UserState.model_fields.keys() - fixed
+
+
 async def test_who_was_only_named_is_created_when_they_come(pool: Pool) -> None:
     """To others a stub is nobody."""
     user_id = new_user_id()
