@@ -34,5 +34,7 @@ def build_pool(
             "idle_in_transaction_session_timeout": "10s",
             "lock_timeout": "10s",
             "statement_timeout": "15s",
+            # The other two do not see a client that is frozen between the parts of a statement.
+            "transaction_timeout": "30s",
         },
     )

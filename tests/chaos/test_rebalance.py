@@ -90,8 +90,11 @@ async def test_a_zombie(
     heir = await asyncio.to_thread(start_worker, database_url, None)
     await publishing
     try:
-        # Kafka gives the zombie's partitions away after its session of 10 s.
-        await until(lambda: count_in_ledger(database, story.ids), len(story.told).__eq__)
+        # Kafka gives the zombie's partitions away after its session of 10 s; the locks of its
+        # transaction PostgreSQL takes away after 10 s, and after 30 s at the latest.
+        await until(
+            lambda: count_in_ledger(database, story.ids), len(story.told).__eq__, within_s=60
+        )
     finally:
         os.kill(zombie.pid, signal.SIGCONT)
     more = make_story(chance, events=600)
