@@ -11,18 +11,18 @@ import structlog
 from aiohttp import web
 
 from api import canary, changes, users
-from api.authenticate import AUTHENTICATOR, Authenticator
 from api.bound import Places
 from api.follow import Tail
-from api.jwks import JwksKeys, fetch_jwks
-from api.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
 from api.measure import measure_requests
 from api.read import POOL, DatabaseUnavailableError, Pool, check_database
 from api.stream import STREAMS, StreamLimits, Streams
-from api.verify import TokenRules
 from api.wait import WAITS, Waits
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
+from schema.http.tokens.callers import AUTHENTICATOR, Authenticator
+from schema.http.tokens.claims import TokenRules
+from schema.http.tokens.jwks import JwksKeys, fetch_jwks
+from schema.http.tokens.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
 from schema.ops.metrics import ApiMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.postgres.pools import build_pool
@@ -106,9 +106,17 @@ def _open_tail(
         outage_s=settings.api_stream_outage_s,
     )
     streams = Places(
-        settings.api_streams, each=settings.api_streams_per_user, code="TOO_MANY_STREAMS"
+        settings.api_streams,
+        each=settings.api_streams_per_user,
+        enough="TOO_MANY_STREAMS",
+        full="STREAMS_EXHAUSTED",
     )
-    waits = Places(settings.api_version_waits, each=WAITS_PER_USER, code="TOO_MANY_WAITS")
+    waits = Places(
+        settings.api_version_waits,
+        each=WAITS_PER_USER,
+        enough="TOO_MANY_WAITS",
+        full="WAITS_EXHAUSTED",
+    )
 
     async def tail_context(app: web.Application) -> AsyncIterator[None]:
         # All streams together need one connection, and no request has to wait for it.

@@ -29,7 +29,7 @@ def admit(standing: Standing | None) -> None:
     """Let the caller in, also one whose row has not arrived yet. Raises HttpError 403."""
     if standing is not None and standing.status in _SHUT_OUT:
         code, message = _SHUT_OUT[standing.status]
-        raise HttpError(403, code, message)
+        raise HttpError(code, message)
 
 
 def is_admin(standing: Standing | None) -> bool:

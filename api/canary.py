@@ -18,7 +18,7 @@ async def show_canary(request: web.Request) -> web.Response:
     user_id = derive_id(clerk_id)
     found = await read_versions(request.app[POOL], [user_id]) if is_canary(clerk_id) else {}
     if user_id not in found:
-        raise HttpError(404, "CANARY_NOT_FOUND", "There is no such canary.")
+        raise HttpError("CANARY_NOT_FOUND", "There is no such canary.")
     return web.json_response({"version": found[user_id].version})
 
 

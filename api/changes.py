@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from api.authenticate import AUTHENTICATOR
 from api.page import MAX_LIMIT, decode_position, encode_position, parse_changes_page
 from api.present import encode, present_changes
 from api.read import POOL
 from api.resume import next_position, read_on
 from api.stream import STREAMS
+from schema.http.tokens.callers import AUTHENTICATOR
 
 if TYPE_CHECKING:
     from api.page import ChangesPage
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
 
 EVENT_STREAM: Final = "text/event-stream"
 LAST_EVENT_ID: Final = "Last-Event-ID"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.read import Pool
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
 
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 

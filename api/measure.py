@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from api.authenticate import CALLER
+from schema.http.tokens.callers import CALLER
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware

@@ -63,7 +63,7 @@ class ChangesPage:
 
 def invalid(field: str, code: str, message: str) -> HttpError:
     """Return the error of a parameter or header that cannot be read."""
-    return HttpError(400, code, message, details={"field": field[:_MAX_ECHO]})
+    return HttpError(code, message, details={"field": field[:_MAX_ECHO]})
 
 
 def encode_cursor(cursor: Cursor) -> str:
@@ -141,6 +141,6 @@ def read_query(
         if name not in parsers:
             raise invalid(name, "UNKNOWN_PARAMETER", "There is no such parameter here.")
         if name in values:
-            raise invalid(name, f"INVALID_{name.upper()}", "Send the parameter once.")
+            raise invalid(name, "DUPLICATE_PARAMETER", "Send the parameter once.")
         values[name] = parsers[name](text)
     return values

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.page import ChangesPage, Cursor, Page
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,6 @@ class DatabaseUnavailableError(HttpError):
 
     def __init__(self) -> None:
         super().__init__(
-            503,
             "DATABASE_UNAVAILABLE",
             "The database does not answer at the moment.",
             headers={"Retry-After": "2"},

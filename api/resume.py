@@ -12,7 +12,7 @@ from schema.http.errors import HttpError
 if TYPE_CHECKING:
     from api.page import ChangesPage
     from api.read import Changes, Pool
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
 
 
 class CursorExpiredError(HttpError):
@@ -20,7 +20,6 @@ class CursorExpiredError(HttpError):
 
     def __init__(self) -> None:
         super().__init__(
-            410,
             "CURSOR_EXPIRED",
             "The changes after this cursor are no longer kept. Take a snapshot anew: get"
             " `/v1/changes?since=now`, then read the lists, then go on from its `next_cursor`.",

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from api.keys import parse_pem
+from schema.http.tokens.keys import parse_pem
 from schema.ops.settings import DatabaseSettings, split_commas
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")

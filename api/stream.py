@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from api.bound import Places
     from api.read import Changes, Standing
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
     from schema.ops.metrics import ApiMetrics
 
 log = structlog.get_logger(__name__)

@@ -8,19 +8,19 @@ from uuid import UUID
 
 from aiohttp import web
 
-from api.authenticate import AUTHENTICATOR
 from api.authorize import admit, is_admin, is_visible
 from api.page import Cursor, encode_cursor, parse_page
 from api.present import encode, present_page, present_user, tag
 from api.read import POOL, list_users, read_user
-from api.verify import CLERK_USER_ID
 from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish
 from schema.http.errors import HttpError
+from schema.http.tokens.callers import AUTHENTICATOR
+from schema.http.tokens.claims import CLERK_USER_ID
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
     from api.read import Standing
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
     from schema.postgres.rows import UsersRow
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -34,7 +34,6 @@ def parse_user_id(text: str) -> UUID:
     if CLERK_USER_ID.fullmatch(text):
         return derive_id(text)
     raise HttpError(
-        400,
         "INVALID_ID",
         "The id of a user is a UUID or Clerk's `user_…`.",
         details={"field": "id"},
@@ -122,9 +121,8 @@ def _json(body: bytes) -> web.Response:
 def _not_found(*, own: bool) -> HttpError:
     if own:
         return HttpError(
-            404,
             "USER_NOT_FOUND",
             "Your user is not here yet: Clerk's webhook may still be on its way.",
             headers={"Retry-After": "1"},
         )
-    return HttpError(404, "USER_NOT_FOUND", "There is no such user.")
+    return HttpError("USER_NOT_FOUND", "There is no such user.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from api.bound import Places
     from api.follow import Tail
     from api.read import Pool
-    from api.verify import Caller
+    from schema.http.tokens.claims import Caller
     from schema.ops.metrics import ApiMetrics
     from schema.postgres.rows import UsersRow
 
@@ -62,7 +62,6 @@ class VersionNotReachedError(HttpError):
 
     def __init__(self, wish: Wish) -> None:
         super().__init__(
-            504,
             "VERSION_NOT_REACHED",
             f"The user has not reached this version within {wish.wait_s} s; ask again.",
             details={"min_version": wish.min_version},

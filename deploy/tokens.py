@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from api.verify import CLERK_USER_ID
 from deploy.errors import OperatorError
+from schema.http.tokens.claims import CLERK_USER_ID
 
 ISSUER: Final = "https://clerkwork.localhost"
 """`iss` of development tokens; nobody can own a name below .localhost (RFC 6761)."""

@@ -38,16 +38,15 @@ BODY_TIMEOUT_S: Final = 10.0
 RETRY_AFTER: Final[Mapping[str, str]] = {"Retry-After": "5"}
 """Svix's own second attempt comes 5 s after the first."""
 
-REJECTIONS: Final[Mapping[Verdict, tuple[int, str, str]]] = {
+REJECTIONS: Final[Mapping[Verdict, tuple[str, str]]] = {
     Verdict.MISSING: (
-        400,
         "MISSING_HEADER",
         "svix-id, svix-timestamp or svix-signature is not there.",
     ),
-    Verdict.MALFORMED: (400, "MALFORMED_SIGNATURE", "A svix header cannot be read."),
-    Verdict.UNREADABLE: (400, "INVALID_PAYLOAD", "The body is not UTF-8."),
-    Verdict.FORGED: (401, "INVALID_SIGNATURE", "No signature matches the body."),
-    Verdict.STALE: (401, "STALE_TIMESTAMP", "svix-timestamp is more than 5 minutes from now."),
+    Verdict.MALFORMED: ("MALFORMED_SIGNATURE", "A svix header cannot be read."),
+    Verdict.UNREADABLE: ("INVALID_PAYLOAD", "The body is not UTF-8."),
+    Verdict.FORGED: ("INVALID_SIGNATURE", "No signature matches the body."),
+    Verdict.STALE: ("STALE_TIMESTAMP", "svix-timestamp is more than 5 minutes from now."),
 }
 
 
@@ -83,10 +82,10 @@ class Receiver:
     def _check_door(self, request: web.Request, source: str) -> None:
         if self.throttle.blocks(source):
             raise HttpError(
-                429, "RATE_LIMITED", "Too many rejected webhooks.", headers={"Retry-After": "60"}
+                "RATE_LIMITED", "Too many rejected webhooks.", headers={"Retry-After": "60"}
             )
         if request.content_type != "application/json":
-            raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+            raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
 
     def _check_signature(self, request: web.Request, *, source: str, body: bytes) -> None:
         verdict = verify(body, request.headers, webhooks=self.webhooks, now_s=time.time())
@@ -94,15 +93,14 @@ class Receiver:
             self.throttle.vouch(source)
             return
         self.throttle.reject(source)
-        status, code, message = REJECTIONS[verdict]
-        raise HttpError(status, code, message)
+        raise HttpError(*REJECTIONS[verdict])
 
     async def _publish(self, record: Record) -> Stored:
         try:
             return await self.publisher.publish(record)
         except BrokerUnavailableError:
             raise HttpError(
-                503, "BROKER_UNAVAILABLE", "Not stored; try again.", headers=RETRY_AFTER
+                "BROKER_UNAVAILABLE", "Not stored; try again.", headers=RETRY_AFTER
             ) from None
 
     def _acknowledge(self, event_id: str, *, prepared: Prepared, stored: Stored) -> web.Response:
@@ -120,7 +118,7 @@ async def _read_body(request: web.Request) -> bytes:
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise HttpError(
-            413, "PAYLOAD_TOO_LARGE", f"The body is larger than {MAX_BODY_BYTES} bytes."
+            "PAYLOAD_TOO_LARGE", f"The body is larger than {MAX_BODY_BYTES} bytes."
         ) from None
     except TimeoutError:
-        raise HttpError(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+        raise HttpError("REQUEST_TIMEOUT", "The body did not arrive in time.") from None

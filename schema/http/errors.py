@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
+from schema.http.faults import FAULTS
 from schema.http.request_ids import REQUEST_ID
 
 if TYPE_CHECKING:
@@ -27,16 +28,16 @@ CODES: Final[Mapping[int, str]] = {
     405: "METHOD_NOT_ALLOWED",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    417: "EXPECTATION_FAILED",
 }
 """The codes of errors that aiohttp itself raises."""
 
 
 class HttpError(Exception):
-    """A failure that the caller is told: status, code, message, details and headers."""
+    """A failure that the caller is told; its code, one of FAULTS, knows the status."""
 
     def __init__(
         self,
-        status: int,
         code: str,
         message: str,
         *,
@@ -44,7 +45,7 @@ class HttpError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status = FAULTS[code].status
         self.code = code
         self.message = message
         self.details = details
@@ -65,8 +66,7 @@ def error_response(error: HttpError, *, request_id: str) -> web.Response:
 def _from_aiohttp(error: web.HTTPException) -> HttpError:
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     phrase = HTTPStatus(error.status).phrase
-    code = CODES.get(error.status, phrase.upper().replace(" ", "_"))
-    return HttpError(error.status, code, f"{phrase}.", headers=headers)
+    return HttpError(CODES.get(error.status, "BAD_REQUEST"), f"{phrase}.", headers=headers)
 
 
 @web.middleware
@@ -82,5 +82,5 @@ async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamR
         failure = _from_aiohttp(error)
     except Exception:
         log.exception("unexpected_error", route=request.path)
-        failure = HttpError(500, "INTERNAL_ERROR", "Something went wrong on our side.")
+        failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
     return error_response(failure, request_id=request[REQUEST_ID])

@@ -215,7 +215,7 @@ async def test_a_cursor_of_a_lost_history_has_expired(client: Client, outbox: Ou
         ("since=", "INVALID_CURSOR", "since"),
         ("since=0", "INVALID_CURSOR", "since"),
         (f"since={FIRST}=", "INVALID_CURSOR", "since"),
-        (f"since={FIRST}&since={FIRST}", "INVALID_SINCE", "since"),
+        (f"since={FIRST}&since={FIRST}", "DUPLICATE_PARAMETER", "since"),
         (
             f"since={encode_position(int((time.time() + LATER_S) * 1_000_000))}",
             "INVALID_CURSOR",

@@ -12,7 +12,7 @@ from aiohttp.test_utils import unused_port
 from yarl import URL
 
 from api.read import QUERY_S
-from api.verify import LEEWAY_S
+from schema.http.tokens.claims import LEEWAY_S
 from schema.kafka.changes import POST_UPDATED
 from schema.ops.settings import DatabaseSettings
 from schema.postgres.pools import build_pool
@@ -140,7 +140,7 @@ async def test_streams_are_bounded(serve: Serve, database_url: str) -> None:
         async with client.stream(by="user_1"), client.stream(by="user_1"):
             assert await ask("user_1") == (429, "TOO_MANY_STREAMS")
             async with client.stream(by="user_2"):
-                assert await ask("user_3") == (503, "TOO_MANY_STREAMS")
+                assert await ask("user_3") == (503, "STREAMS_EXHAUSTED")
         await until(lambda: client.metric(OPEN), lambda count: count == 0, within_s=5)
         async with client.stream(by="user_3"):
             assert await client.metric(OPEN) == 1

@@ -176,7 +176,7 @@ async def test_who_waits_holds_no_connection(serve: Serve, database_url: str, us
         found = await asyncio.gather(*waiting)
 
     assert {response.status for response in others} == {200}
-    assert (refused.status, await code(refused)) == (503, "TOO_MANY_WAITS")
+    assert (refused.status, await code(refused)) == (503, "WAITS_EXHAUSTED")
     assert {response.status for response in found} == {200}
 
 

@@ -20,21 +20,21 @@ def refusal(places: Places, by: str) -> tuple[int, str]:
 
 def test_places_are_bounded_for_each_and_in_all() -> None:
     """Too many of one caller are their own fault, too many in all are not."""
-    places = Places(3, each=2, code="TOO_MANY")
+    places = Places(3, each=2, enough="TOO_MANY_STREAMS", full="STREAMS_EXHAUSTED")
     with ExitStack() as stack:
         stack.enter_context(places.taken("user_1"))
         stack.enter_context(places.taken("user_1"))
-        assert refusal(places, "user_1") == (429, "TOO_MANY")
+        assert refusal(places, "user_1") == (429, "TOO_MANY_STREAMS")
         stack.enter_context(places.taken("user_2"))
-        assert refusal(places, "user_3") == (503, "TOO_MANY")
+        assert refusal(places, "user_3") == (503, "STREAMS_EXHAUSTED")
 
 
 def test_a_place_is_free_again_however_it_was_left() -> None:
     """Also after an error."""
-    places = Places(1, each=1, code="TOO_MANY")
+    places = Places(1, each=1, enough="TOO_MANY_STREAMS", full="STREAMS_EXHAUSTED")
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), places.taken("user_1"):
             raise ZeroDivisionError
 
     with places.taken("user_2"):
-        assert refusal(places, "user_1") == (503, "TOO_MANY")
+        assert refusal(places, "user_1") == (503, "STREAMS_EXHAUSTED")

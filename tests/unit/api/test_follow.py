@@ -7,7 +7,7 @@ from uuid import UUID
 
 from api.follow import Frame, Subscription
 from api.read import Standing
-from api.verify import Caller
+from schema.http.tokens.claims import Caller
 
 CALLER = Caller(clerk_id="user_1", user_id=UUID(int=1), expires_at=0)
 ADMIN = Standing(role="admin", status="active")

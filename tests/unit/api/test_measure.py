@@ -11,9 +11,9 @@ from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from api.authenticate import CALLER
 from api.measure import measure_requests, route_of
-from api.verify import Caller
+from schema.http.tokens.callers import CALLER
+from schema.http.tokens.claims import Caller
 from schema.ops.metrics import ApiMetrics
 
 if TYPE_CHECKING:

@@ -144,8 +144,8 @@ def test_a_page_is_what_was_asked_for() -> None:
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
-        ([("limit", "5"), ("limit", "5")], "INVALID_LIMIT", "limit"),
-        ([("cursor", encode_cursor(CURSOR))] * 2, "INVALID_CURSOR", "cursor"),
+        ([("limit", "5"), ("limit", "5")], "DUPLICATE_PARAMETER", "limit"),
+        ([("cursor", encode_cursor(CURSOR))] * 2, "DUPLICATE_PARAMETER", "cursor"),
         ([("cursor", "")], "INVALID_CURSOR", "cursor"),
         ([("Limit", "5")], "UNKNOWN_PARAMETER", "Limit"),
         ([("limit", "5"), ("offset", "5")], "UNKNOWN_PARAMETER", "offset"),

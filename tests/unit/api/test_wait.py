@@ -64,7 +64,7 @@ def test_without_a_version_there_is_nothing_to_wait_for() -> None:
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ([("min_version", "7"), ("min_version", "7")], "INVALID_MIN_VERSION"),
+        ([("min_version", "7"), ("min_version", "7")], "DUPLICATE_PARAMETER"),
         ([("minversion", "7")], "UNKNOWN_PARAMETER"),
     ],
 )

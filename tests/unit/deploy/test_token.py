@@ -7,10 +7,10 @@ from typing import Any
 import jwt
 import pytest
 
-from api.keys import parse_pem
-from api.verify import TokenRules, UnauthenticatedError, verify_token
 from deploy.errors import OperatorError
 from deploy.tokens import ISSUER, mint_token, new_private_key, public_key
+from schema.http.tokens.claims import TokenRules, UnauthenticatedError, verify_token
+from schema.http.tokens.keys import parse_pem
 
 KEY = new_private_key()
 RULES = TokenRules(issuer=ISSUER, parties=("https://app.example.com",))

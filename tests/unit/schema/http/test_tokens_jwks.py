@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from jwt.algorithms import RSAAlgorithm
 
-from api.jwks import FAILURE_PAUSE_S, SUCCESS_PAUSE_S, TTL_S, JwksKeys
-from api.keys import KeysUnavailableError, UnknownKeyError
+from schema.http.tokens.jwks import FAILURE_PAUSE_S, SUCCESS_PAUSE_S, TTL_S, JwksKeys
+from schema.http.tokens.keys import KeysUnavailableError, UnknownKeyError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

@@ -11,7 +11,7 @@ import jwt
 import msgspec
 import structlog
 
-from api.keys import RETRY_AFTER_S, KeysUnavailableError, UnknownKeyError, parse_jwks
+from schema.http.tokens.keys import RETRY_AFTER_S, KeysUnavailableError, UnknownKeyError, parse_jwks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

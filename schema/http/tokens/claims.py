@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import jwt
 
-from api.keys import ALGORITHM
 from schema.http.errors import HttpError
+from schema.http.tokens.keys import ALGORITHM
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ class UnauthenticatedError(HttpError):
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(
-            401,
             "UNAUTHENTICATED",
             _MESSAGES[reason],
             details={"reason": reason},

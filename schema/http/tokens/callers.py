@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from api.keys import UnknownKeyError
-from api.verify import Caller, UnauthenticatedError, read_key_id, verify_token
+from schema.http.tokens.claims import Caller, UnauthenticatedError, read_key_id, verify_token
+from schema.http.tokens.keys import UnknownKeyError
 
 if TYPE_CHECKING:
-    from api.keys import KeySource
-    from api.verify import TokenRules
+    from schema.http.tokens.claims import TokenRules
+    from schema.http.tokens.keys import KeySource
 
 COOKIE: Final = "__session"
 """Clerk's cookie of the active session; names that only begin so are other applications'."""

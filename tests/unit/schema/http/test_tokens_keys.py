@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import RSAAlgorithm
 
-from api.keys import PemKey, parse_jwks, parse_pem
+from schema.http.tokens.keys import PemKey, parse_jwks, parse_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from api.authenticate import CALLER, Authenticator, find_token
-from api.keys import KeysUnavailableError, PemKey, UnknownKeyError, parse_pem
-from api.verify import TokenRules, UnauthenticatedError
+from schema.http.tokens.callers import CALLER, Authenticator, find_token
+from schema.http.tokens.claims import TokenRules, UnauthenticatedError
+from schema.http.tokens.keys import KeysUnavailableError, PemKey, UnknownKeyError, parse_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.keys import parse_pem
-from api.verify import (
+from schema.http.tokens.claims import (
     LEEWAY_S,
     Caller,
     TokenRules,
@@ -24,6 +23,7 @@ from api.verify import (
     read_key_id,
     verify_token,
 )
+from schema.http.tokens.keys import parse_pem
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:

@@ -39,7 +39,6 @@ class KeysUnavailableError(HttpError):
 
     def __init__(self) -> None:
         super().__init__(
-            503,
             "KEYS_UNAVAILABLE",
             "Tokens cannot be checked at the moment.",
             headers={"Retry-After": str(RETRY_AFTER_S)},

@@ -1,0 +1,1 @@
+"""Session tokens of Clerk: the keys they are signed with, what they claim, who is calling."""
