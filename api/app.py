@@ -11,12 +11,14 @@ import structlog
 from aiohttp import web
 
 from api import canary, changes, users
+from api.admit import GATE, Gate
 from api.bound import Places
 from api.follow import Tail
 from api.measure import measure_requests
 from api.read import POOL, DatabaseUnavailableError, Pool, check_database
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
+from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
 from schema.http.tokens.callers import AUTHENTICATOR, Authenticator
@@ -63,8 +65,8 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
-    for routes in (users.ROUTES, changes.ROUTES, canary.ROUTES):
-        app.add_routes(routes)
+    add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
+    app[GATE] = Gate()
     add_probes(
         app,
         registry=registry,

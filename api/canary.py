@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from api.read import POOL, read_versions
+from schema.http.endpoints import Answer, Endpoint
 from schema.http.errors import HttpError
 from schema.kafka.changes import is_canary
 from schema.postgres.ids import derive_id
@@ -22,4 +23,15 @@ async def show_canary(request: web.Request) -> web.Response:
     return web.json_response({"version": found[user_id].version})
 
 
-ROUTES: Final = (web.get("/canary/{id:[^/]+}", show_canary),)
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/canary/{id}",
+        handler=show_canary,
+        name="show_canary",
+        summary="How new a canary is",
+        answers={200: Answer(description="Its version")},
+        errors=("CANARY_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+        signed_in=False,
+    ),
+)

@@ -12,6 +12,7 @@ from api.present import encode, present_changes
 from api.read import POOL
 from api.resume import next_position, read_on
 from api.stream import STREAMS
+from schema.http.endpoints import Answer, Endpoint
 from schema.http.tokens.callers import AUTHENTICATOR
 
 if TYPE_CHECKING:
@@ -40,7 +41,17 @@ async def show_changes(request: web.Request) -> web.StreamResponse:
     )
 
 
-ROUTES: Final = (web.get("/v1/changes", show_changes),)
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/v1/changes",
+        handler=show_changes,
+        name="list_changes",
+        summary="What has changed since",
+        answers={200: Answer(description="A page of changes, or a stream of them")},
+        errors=("INVALID_CURSOR", "INVALID_LIMIT", "CURSOR_EXPIRED", "DATABASE_UNAVAILABLE"),
+    ),
+)
 
 
 def wants_stream(accept: str) -> bool:

@@ -111,6 +111,12 @@ async def check_database(pool: Pool) -> None:
     await _fetch(pool, "check", acquire_s=CHECK_S, query_s=CHECK_S)
 
 
+async def read_standing(pool: Pool, caller: Caller) -> Standing | None:
+    """Return what the database says of the caller, None when there is no row."""
+    rows = await _fetch(pool, "read_standing", caller.user_id)
+    return _standing(rows[0]) if rows else None
+
+
 async def read_user(
     pool: Pool, *, caller_id: UUID, user_id: UUID
 ) -> tuple[Standing | None, UsersRow | None]:

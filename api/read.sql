@@ -2,6 +2,10 @@
 -- Whether the database answers.
 SELECT 1;
 
+-- name: read_standing
+-- What the database says of a caller, by primary key.
+SELECT role AS caller_role, status AS caller_status FROM users WHERE id = $1;
+
 -- name: read_user
 -- The caller's standing and one user, both by primary key; always one row.
 SELECT

@@ -13,9 +13,11 @@ from api.page import Cursor, encode_cursor, parse_page
 from api.present import encode, present_page, present_user, tag
 from api.read import POOL, list_users, read_user
 from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish
+from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
 from schema.http.tokens.callers import AUTHENTICATOR
 from schema.http.tokens.claims import CLERK_USER_ID
+from schema.postgres.contracts import User
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
@@ -71,10 +73,44 @@ async def show_users(request: web.Request) -> web.Response:
     return _json(encode(body))
 
 
-ROUTES: Final = (
-    web.get("/v1/me", show_me),
-    web.get("/v1/users", show_users),
-    web.get("/v1/users/{id:[^/]+}", show_user),
+_USER_ID: Final = Parameter(
+    name="id",
+    place="path",
+    description="our id or Clerk's",
+    schema={"type": "string"},
+    example="user_2abcDEF",
+    required=True,
+)
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/v1/me",
+        handler=show_me,
+        name="show_me",
+        summary="The caller's own user",
+        answers={200: Answer(description="The user, whole", model=User)},
+        errors=("USER_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/users",
+        handler=show_users,
+        name="list_users",
+        summary="All users, newest first",
+        answers={200: Answer(description="A page of users")},
+        errors=("INVALID_CURSOR", "INVALID_LIMIT", "DATABASE_UNAVAILABLE"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/users/{id}",
+        handler=show_user,
+        name="show_user",
+        summary="A user",
+        parameters=(_USER_ID,),
+        answers={200: Answer(description="The user, as far as the caller sees them", model=User)},
+        errors=("INVALID_ID", "USER_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+    ),
 )
 
 

@@ -13,7 +13,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from schema.postgres.rows import OrganizationsStatus, SessionsStatus, UsersRole, UsersStatus
+from schema.postgres.rows import (
+    OrganizationsStatus,
+    PostsStatus,
+    SessionsStatus,
+    UsersRole,
+    UsersStatus,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +84,20 @@ class Organization(_Contract):
     image_url: str | None
     public_metadata: dict[str, JsonValue]
     status: OrganizationsStatus
+    created_at: datetime | None
+    updated_at: datetime | None
+    deleted_at: datetime | None
+    version: int
+
+
+class Post(_Contract):
+    """What a user has written, to everyone who is signed in once it is published."""
+
+    id: UUID
+    user_id: UUID
+    title: str
+    body: str
+    status: PostsStatus
     created_at: datetime | None
     updated_at: datetime | None
     deleted_at: datetime | None
@@ -173,7 +193,7 @@ DECISIONS: Final[Mapping[str, Decision]] = {
                 "partition",
                 "offset",
             ),
-            "the ledger answers operators, who read it in SQL; no service serves it",
+            "operators read it in SQL; others get what /v1/events and /v1/users/{id}/history show",
         ),
     ),
     "line_stops": Decision(
@@ -221,6 +241,20 @@ DECISIONS: Final[Mapping[str, Decision]] = {
             "others read it on the change topics, and callers at /v1/changes",
         ),
     ),
+    "posts": Decision(
+        contracts=(Post,),
+        internal=dict.fromkeys(
+            (
+                "title_version",
+                "title_event_id",
+                "body_version",
+                "body_event_id",
+                "status_version",
+                "status_event_id",
+            ),
+            "only decides which of two commands wins",
+        ),
+    ),
     "relay_progress": Decision(
         internal=dict.fromkeys(
             ("name", "position", "published_at", "forgotten"),
@@ -238,7 +272,7 @@ DECISIONS: Final[Mapping[str, Decision]] = {
     ),
     "user_data": Decision(
         internal=dict.fromkeys(
-            ("user_id", "key", "value"),
+            ("user_id", "key", "value", "version", "version_event_id"),
             "others get the values, by key and in the shapes of user_data.py, not the rows",
         ),
     ),

@@ -5,6 +5,7 @@ UUID version 5 (RFC 9562 §5.5): the same id in, the same key out, in every rebu
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Final
 
@@ -15,3 +16,29 @@ NAMESPACE: Final = uuid.UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11")
 def derive_id(clerk_id: str) -> uuid.UUID:
     """Return the primary key of the row that stands for `clerk_id`."""
     return uuid.uuid5(NAMESPACE, clerk_id)
+
+
+def derive_post_id(clerk_user_id: str, command_id: str) -> uuid.UUID:
+    """Return the key of the post that a user's command creates: it tells whose it is.
+
+    UUID version 8 (RFC 9562 §5.8): 60 bits from the author, 62 from the command.
+    """
+    packed = _digest(clerk_user_id)[:8] + _digest(command_id)[:8]
+    return _stamp(packed)
+
+
+def is_author(post_id: uuid.UUID, clerk_user_id: str) -> bool:
+    """Say whether the id of a post is one that only this user can have made."""
+    packed = _digest(clerk_user_id)[:8] + post_id.bytes[8:]
+    return post_id == _stamp(packed)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(NAMESPACE.bytes + text.encode()).digest()
+
+
+def _stamp(packed: bytes) -> uuid.UUID:
+    value = int.from_bytes(packed)
+    value = value & ~(0xF << 76) | 8 << 76  # the version
+    value = value & ~(0x3 << 62) | 2 << 62  # the variant
+    return uuid.UUID(int=value)

@@ -11,13 +11,15 @@ Json = NewType("Json", str)
 
 DeadLettersState: TypeAlias = Literal["open", "replaying", "replayed", "parked", "purged"]
 
-EventsOutcome: TypeAlias = Literal["applied", "stale", "ignored", "retrying", "dead"]
+EventsOutcome: TypeAlias = Literal["applied", "stale", "ignored", "retrying", "dead", "refused"]
 
 OperationsAction: TypeAlias = Literal["replay", "edit", "purge", "release"]
 
 OrganizationsStatus: TypeAlias = Literal["pending", "active", "deleted"]
 
 OutboxTopic: TypeAlias = Literal["user.changes", "post.changes"]
+
+PostsStatus: TypeAlias = Literal["draft", "published"]
 
 SessionsStatus: TypeAlias = Literal[
     "pending", "active", "ended", "removed", "revoked", "expired", "abandoned", "replaced"
@@ -113,11 +115,11 @@ class EventsRow(Struct, frozen=True, kw_only=True):
     """The ledger: one row for each event that a worker has dealt with."""
 
     event_id: str
-    """svix-id, else topic-partition-offset"""
+    """svix-id or a command's id, else topic-partition-offset"""
     occurred_at: datetime
     """the event's own time, 1970 where it names none; the table is partitioned by it"""
     type: str
-    """Clerk's event type"""
+    """Clerk's event type, or a command's"""
     clerk_user_id: str | None
     """whom the event is about, where it is a user; once they are erased, only their deletion says
     """
@@ -127,10 +129,11 @@ class EventsRow(Struct, frozen=True, kw_only=True):
     """when a worker first recorded it"""
     outcome: EventsOutcome
     """applied | stale (something newer was there) | ignored (a type that changes nothing here) |
-    retrying (waits in a retry topic) | dead (set aside in the dead-letter topic)
+    retrying (waits in a retry topic) | dead (set aside in the dead-letter topic) | refused (a
+    command that its user may not give)
     """
     reason: str | None
-    """why it is retrying or dead: field and reason, no payload"""
+    """why it is retrying, dead or refused: field and reason, no payload"""
     topic: str
     """where Kafka keeps it"""
     partition: int
@@ -297,6 +300,43 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     """the record's value; null where nothing may be left"""
 
 
+class PostsRow(Struct, frozen=True, kw_only=True):
+    """One row for each post of a user who is not erased, living or deleted."""
+
+    id: UUID
+    """UUIDv8 of its author's clerk id and of the command that created it, so that it tells whose it
+    is
+    """
+    user_id: UUID
+    """its author"""
+    title: str
+    """empty on stubs and tombstones"""
+    body: str
+    """empty on tombstones too"""
+    status: PostsStatus
+    """draft (its author's alone) | published"""
+    created_at: datetime | None
+    """when it was written; null on stubs (changed, not yet seen) and tombstones"""
+    updated_at: datetime | None
+    """time of the latest command in it; null on stubs and tombstones"""
+    deleted_at: datetime | None
+    """when its author deleted it first; nothing is written on it afterwards"""
+    version: int
+    """time in ms of the latest command in it"""
+    title_version: int
+    """time in ms of the change that title is from; 0 where from the creation"""
+    title_event_id: str
+    """its command's id; decides between equal times"""
+    body_version: int
+    """time in ms of the change that body is from; 0 where from the creation"""
+    body_event_id: str
+    """its command's id; decides between equal times"""
+    status_version: int
+    """time in ms of the change that status is from; 0 where from the creation"""
+    status_event_id: str
+    """its command's id; decides between equal times"""
+
+
 class RelayProgressRow(Struct, frozen=True, kw_only=True):
     """How far the outbox is published; noted now and then, the topics themselves know exactly."""
 
@@ -362,8 +402,12 @@ class UserDataRow(Struct, frozen=True, kw_only=True):
     last_active | login_history | name_history | last_clerk_sync | signup_date | signup_source
     (derived from Clerk's events)
     """
-    value: Json
-    """its shape is in schema/postgres/user_data.py"""
+    value: Json | None
+    """its shape is in schema/postgres/user_data.py; null where a command deleted it"""
+    version: int
+    """time in ms of the command that it is from; 0 where it is derived"""
+    version_event_id: str
+    """its command's id; decides between equal times"""
 
 
 class UserNamesRow(Struct, frozen=True, kw_only=True):
@@ -456,6 +500,7 @@ ROWS: Final[dict[str, type[Struct]]] = {
     "organization_memberships": OrganizationMembershipsRow,
     "organizations": OrganizationsRow,
     "outbox": OutboxRow,
+    "posts": PostsRow,
     "relay_progress": RelayProgressRow,
     "sessions": SessionsRow,
     "user_data": UserDataRow,

@@ -105,6 +105,8 @@ class Caller:
 
     clerk_id: str
     user_id: UUID
+    session_id: str | None = None
+    """Clerk's id of the session; machines have none."""
     expires_at: int
     """When the token stops being good, LEEWAY_S included; in seconds since 1970."""
 
@@ -150,6 +152,7 @@ def verify_token(token: str, *, key: RSAPublicKey, rules: TokenRules) -> Caller:
     return Caller(
         clerk_id=claims["sub"],
         user_id=derive_id(claims["sub"]),
+        session_id=claims.get("sid"),
         expires_at=int(claims["exp"]) + LEEWAY_S,
     )
 

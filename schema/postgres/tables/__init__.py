@@ -12,6 +12,7 @@ from schema.postgres.tables.failures import (
 from schema.postgres.tables.ledger import EVENTS, OUTCOMES
 from schema.postgres.tables.organizations import INVITATIONS, MEMBERSHIPS, ORGANIZATIONS
 from schema.postgres.tables.outbox import OUTBOX, RELAY_PROGRESS
+from schema.postgres.tables.posts import POSTS
 from schema.postgres.tables.sessions import SESSIONS
 from schema.postgres.tables.user_data import USER_DATA, USER_NAMES
 from schema.postgres.tables.users import USERS
@@ -28,6 +29,7 @@ __all__ = [
     "ORGANIZATIONS",
     "OUTBOX",
     "OUTCOMES",
+    "POSTS",
     "RELAY_PROGRESS",
     "SESSIONS",
     "USERS",

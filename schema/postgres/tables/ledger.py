@@ -8,13 +8,16 @@ import sqlalchemy as sa
 
 from schema.postgres.tables.columns import METADATA, one_of, time
 
-OUTCOMES: Final = ("applied", "stale", "ignored", "retrying", "dead")
+OUTCOMES: Final = ("applied", "stale", "ignored", "retrying", "dead", "refused")
 
 EVENTS: Final = sa.Table(
     "events",
     METADATA,
     sa.Column(
-        "event_id", sa.Text, primary_key=True, comment="svix-id, else topic-partition-offset"
+        "event_id",
+        sa.Text,
+        primary_key=True,
+        comment="svix-id or a command's id, else topic-partition-offset",
     ),
     sa.Column(
         "occurred_at",
@@ -22,7 +25,7 @@ EVENTS: Final = sa.Table(
         primary_key=True,
         comment="the event's own time, 1970 where it names none; the table is partitioned by it",
     ),
-    sa.Column("type", sa.Text, nullable=False, comment="Clerk's event type"),
+    sa.Column("type", sa.Text, nullable=False, comment="Clerk's event type, or a command's"),
     sa.Column(
         "clerk_user_id",
         sa.Text,
@@ -37,10 +40,12 @@ EVENTS: Final = sa.Table(
         nullable=False,
         comment="applied | stale (something newer was there) | ignored (a type that changes"
         " nothing here) | retrying (waits in a retry topic) | dead (set aside in the dead-letter"
-        " topic)",
+        " topic) | refused (a command that its user may not give)",
     ),
     sa.Column(
-        "reason", sa.Text, comment="why it is retrying or dead: field and reason, no payload"
+        "reason",
+        sa.Text,
+        comment="why it is retrying, dead or refused: field and reason, no payload",
     ),
     sa.Column("topic", sa.Text, nullable=False, comment="where Kafka keeps it"),
     sa.Column("partition", sa.Integer, nullable=False, comment="where Kafka keeps it"),

@@ -34,7 +34,23 @@ USER_DATA: Final = sa.Table(
         " | signup_date | signup_source (derived from Clerk's events)",
     ),
     sa.Column(
-        "value", JSONB, nullable=False, comment="its shape is in schema/postgres/user_data.py"
+        "value",
+        JSONB,
+        comment="its shape is in schema/postgres/user_data.py; null where a command deleted it",
+    ),
+    sa.Column(
+        "version",
+        sa.BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="time in ms of the command that it is from; 0 where it is derived",
+    ),
+    sa.Column(
+        "version_event_id",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="its command's id; decides between equal times",
     ),
     one_of("key", USER_DATA_KEYS),
     comment="What the application and Clerk's events tell of a user, one row for each key.",

@@ -116,7 +116,7 @@ async def test_a_cursor_outlives_its_row(client: Client, users: Users) -> None:
         ("limit=0", "INVALID_LIMIT", "limit"),
         ("limit=101", "INVALID_LIMIT", "limit"),
         ("limit=", "INVALID_LIMIT", "limit"),
-        ("limit=5&limit=6", "INVALID_LIMIT", "limit"),
+        ("limit=5&limit=6", "DUPLICATE_PARAMETER", "limit"),
         ("cursor=abc", "INVALID_CURSOR", "cursor"),
         ("cursor=%FF%00", "INVALID_CURSOR", "cursor"),
         ("offset=5", "UNKNOWN_PARAMETER", "offset"),

@@ -57,7 +57,10 @@ def test_a_session_token_is_believed(sign: Sign, public_pem: str) -> None:
     expires_at = int(time.time()) + 60
 
     assert verify(sign(exp=expires_at), public_pem) == Caller(
-        clerk_id="user_1", user_id=derive_id("user_1"), expires_at=expires_at + LEEWAY_S
+        clerk_id="user_1",
+        user_id=derive_id("user_1"),
+        session_id="sess_1",
+        expires_at=expires_at + LEEWAY_S,
     )
 
 
