@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from api.authorize import admit, is_admin
-from api.read import POOL, read_standing
+from api.database import POOL
+from api.read import read_standing
 from schema.http.tokens.callers import AUTHENTICATOR
 
 if TYPE_CHECKING:

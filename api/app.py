@@ -13,9 +13,9 @@ from aiohttp import web
 from api import canary, changes, users
 from api.admit import GATE, Gate
 from api.bound import Places
+from api.database import POOL, DatabaseUnavailableError, Pool, check_database
 from api.follow import Tail
 from api.measure import measure_requests
-from api.read import POOL, DatabaseUnavailableError, Pool, check_database
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints

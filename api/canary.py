@@ -6,7 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
-from api.read import POOL, read_versions
+from api.database import POOL
+from api.read import read_versions
 from schema.http.endpoints import Answer, Endpoint
 from schema.http.errors import HttpError
 from schema.kafka.changes import is_canary

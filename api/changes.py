@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from api.database import POOL
 from api.page import MAX_LIMIT, decode_position, encode_position, parse_changes_page
 from api.present import encode, present_changes
-from api.read import POOL
 from api.resume import next_position, read_on
 from api.stream import STREAMS
 from schema.http.endpoints import Answer, Endpoint

@@ -17,15 +17,16 @@ import asyncpg
 import structlog
 
 from api.authorize import is_admin
+from api.database import ACQUIRE_S, DRIVER_ERRORS, QUERY_S, is_not_now
 from api.present import present_event
-from api.read import ACQUIRE_S, DRIVER_ERRORS, QUERY_S, Change, Standing, is_not_now
+from api.read import Change, Standing
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
 
-    from api.read import Pool
+    from api.database import Pool
     from schema.http.tokens.claims import Caller
 
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]

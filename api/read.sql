@@ -1,7 +1,3 @@
--- name: check
--- Whether the database answers.
-SELECT 1;
-
 -- name: read_standing
 -- What the database says of a caller, by primary key.
 SELECT role AS caller_role, status AS caller_status FROM users WHERE id = $1;

@@ -10,8 +10,9 @@ from api.read import read_changes
 from schema.http.errors import HttpError
 
 if TYPE_CHECKING:
+    from api.database import Pool
     from api.page import ChangesPage
-    from api.read import Changes, Pool
+    from api.read import Changes
     from schema.http.tokens.claims import Caller
 
 

@@ -16,10 +16,10 @@ import structlog
 from aiohttp import web
 
 from api.authorize import admit, is_admin
+from api.database import DatabaseUnavailableError, Pool
 from api.follow import Frame, Subscription, Tail
 from api.page import MAX_LIMIT, ChangesPage, encode_position
 from api.present import encode, present_event
-from api.read import DatabaseUnavailableError, Pool
 from api.resume import next_position, read_on
 from schema.http.errors import HttpError
 from schema.http.request_ids import HEADER as REQUEST_ID_HEADER

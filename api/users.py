@@ -9,9 +9,10 @@ from uuid import UUID
 from aiohttp import web
 
 from api.authorize import admit, is_admin, is_visible
+from api.database import POOL
 from api.page import Cursor, encode_cursor, parse_page
 from api.present import encode, present_page, present_user, tag
-from api.read import POOL, list_users, read_user
+from api.read import list_users, read_user
 from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish
 from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError

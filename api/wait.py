@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
+from api.database import DatabaseUnavailableError
 from api.page import invalid, read_query
-from api.read import DatabaseUnavailableError, Freshness, read_versions
+from api.read import Freshness, read_versions
 from schema.http.errors import HttpError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.bound import Places
+    from api.database import Pool
     from api.follow import Tail
-    from api.read import Pool
     from schema.http.tokens.claims import Caller
     from schema.ops.metrics import ApiMetrics
     from schema.postgres.rows import UsersRow

@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 from yarl import URL
 
-from api.read import QUERY_S
+from api.database import QUERY_S
 from schema.http.tokens.claims import LEEWAY_S
 from schema.kafka.changes import POST_UPDATED
 from schema.ops.settings import DatabaseSettings

@@ -730,10 +730,6 @@ ORDER BY next.position;
 -- What the database says of these callers, by primary key.
 SELECT id, role, status FROM users WHERE id = ANY($1::uuid[]);
 
--- name: api_read_check
--- Whether the database answers.
-SELECT 1;
-
 -- name: api_read_read_standing
 -- What the database says of a caller, by primary key.
 SELECT role AS caller_role, status AS caller_status FROM users WHERE id = $1;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from api.read import is_not_now
+from api.database import is_not_now
 
 
 @pytest.mark.parametrize(
