@@ -307,7 +307,7 @@ async def test_a_page_reads_what_it_shows(users: Users, by: str, indexes: set[st
     for mode in ("force_custom_plan", "force_generic_plan"):
         await users.connection.execute(f"SET plan_cache_mode = {mode}")
         plan = await users.connection.fetchval(
-            f"EXPLAIN (ANALYZE, COSTS off, FORMAT json) {_SQL['read_changes']}",
+            f"EXPLAIN (ANALYZE, COSTS off, FORMAT json) {_SQL['read_changes'].sql}",
             *(derive_id(by), by, 10_000, 21),
         )
         scans = [

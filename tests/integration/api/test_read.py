@@ -149,7 +149,7 @@ async def test_a_page_reads_the_index_and_not_the_table(users: Users, *, continu
     for mode in ("force_custom_plan", "force_generic_plan"):
         await users.connection.execute(f"SET plan_cache_mode = {mode}")
         plan = await users.connection.fetchval(
-            f"EXPLAIN (ANALYZE, COSTS off, FORMAT json) {_SQL['list_users']}",
+            f"EXPLAIN (ANALYZE, COSTS off, FORMAT json) {_SQL['list_users'].sql}",
             derive_id("user_1"),
             *after,
             21,
