@@ -151,7 +151,8 @@ class Caller:
 def read_key_id(token: str, *, machines: bool = False) -> str | None:
     """Return the `kid` of what looks like an RS256 session token. Raises UnauthenticatedError.
 
-    With `machines` theirs will do too. Nothing is verified yet, but junk is refused before it can cause a fetch of keys.
+    With `machines` theirs will do too. Nothing is verified yet, but junk is refused before it can
+    cause a fetch of keys.
     """
     if not _COMPACT_JWS.fullmatch(token):
         raise UnauthenticatedError("malformed")
