@@ -1,4 +1,8 @@
-"""Admit a caller: who they are, as the token says, and what they may do, as the database says."""
+"""Admit a caller: who they are, as the token says, and what they may do, as the database says.
+
+A session that Clerk ended, or a user that was shut out, is turned away as soon as the database
+knows and the standing is read again: within API_STANDING_TTL_S, or at once after `Gate.forget`.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,40 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from api.authorize import admit, is_admin
-from api.database import POOL
-from api.read import read_standing
+from api.database import POOL, DatabaseUnavailableError, fetch, named_statements
+from api.read import Standing
+from api.standings import Found, Key, Standings
+from schema.http.errors import HttpError
 from schema.http.tokens.callers import AUTHENTICATOR
+from schema.http.tokens.claims import READ_SCOPE, UnauthenticatedError
+from schema.ops.metrics.api import SIGN_INS_REFUSED
+from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from api.read import Standing
+    from api.database import Pool
     from schema.http.tokens.claims import Caller
+    from schema.ops.metrics import ApiMetrics
+
+_SQL: Final = named_statements(__file__)
+
+_ENDED: Final = frozenset({"ended", "removed", "revoked", "replaced", "expired", "abandoned"})
+"""Statuses of a session that no token of it outlives. A session that is not here yet is good."""
+
+
+class InsufficientScopeError(HttpError):
+    """A machine's token does not say that it may read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "INSUFFICIENT_SCOPE",
+            f"The token needs the scope {READ_SCOPE}.",
+            # RFC 6750 §3.1
+            headers={
+                "WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{READ_SCOPE}"'
+            },
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,32 +58,102 @@ class Viewer:
 
     @property
     def user_id(self) -> UUID:
-        """The key of their row."""
+        """The key of their row; a machine has none."""
         return self.caller.user_id
 
     @property
     def sees_all(self) -> bool:
-        """Whether everything is shown to them."""
-        return is_admin(self.standing)
+        """Whether everything is shown to them.
+
+        The database calls them an administrator, or their token has the scope: only the owner of
+        the Clerk instance decides what stands in tokens, of sessions and of machines alike.
+        """
+        return is_admin(self.standing) or READ_SCOPE in self.caller.scopes
 
     def owns(self, user_id: UUID) -> bool:
         """Say whether what belongs to this user is their own."""
         return user_id == self.caller.user_id
 
+    def require_user(self) -> None:
+        """Return when the caller is a user. Raises HttpError 403."""
+        if self.caller.is_machine:
+            raise HttpError("NOT_A_USER", "The caller is a machine and has no user of its own.")
+
 
 class Gate:
     """Where every request that needs a session comes by."""
+
+    def __init__(self, *, ttl_s: float, metrics: ApiMetrics) -> None:
+        self._standings = Standings(ttl_s=ttl_s)
+        self._metrics = metrics
 
     async def admit(self, request: web.Request) -> Viewer:
         """Return who wants to see something.
 
         Raises UnauthenticatedError, KeysUnavailableError, DatabaseUnavailableError, or HttpError
-        403 for who is banned or gone.
+        403 for who is banned or gone, and for a machine without the scope.
         """
-        caller = await request.app[AUTHENTICATOR].authenticate(request)
-        standing = await read_standing(request.app[POOL], caller)
+        return await self._admit(request, public=False)
+
+    async def admit_for_public(self, request: web.Request) -> Viewer:
+        """Return who wants to see what a cache may answer, also while the database is away.
+
+        Then their standing is what was known last, or that of any user. Raises as `admit` but for
+        DatabaseUnavailableError.
+        """
+        return await self._admit(request, public=True)
+
+    def forget(self, user_id: UUID) -> None:
+        """Read anew what this user may do: something of theirs has changed."""
+        self._standings.forget(user_id)
+
+    async def _admit(self, request: web.Request, *, public: bool) -> Viewer:
+        try:
+            return await self._judge(request, public=public)
+        except HttpError as error:
+            reason = getattr(error, "reason", error.code.lower())
+            if reason in SIGN_INS_REFUSED:
+                self._metrics.sign_ins_refused.labels(reason).inc()
+            raise
+
+    async def _judge(self, request: web.Request, *, public: bool) -> Viewer:
+        caller = await request.app[AUTHENTICATOR].authenticate(request, machines=True)
+        if caller.is_machine:
+            if READ_SCOPE not in caller.scopes:
+                raise InsufficientScopeError
+            return Viewer(caller=caller, standing=None)
+        found = await self._find(request.app[POOL], caller, public=public)
+        if found and found.session_ended:
+            raise UnauthenticatedError("session_ended")
+        standing = found.standing if found else None
         admit(standing)
         return Viewer(caller=caller, standing=standing)
+
+    async def _find(self, pool: Pool, caller: Caller, *, public: bool) -> Found | None:
+        session_id = derive_id(caller.session_id) if caller.session_id else None
+        key = Key(caller.user_id, session_id)
+        if found := self._standings.fresh(key):
+            self._metrics.standing_looks.labels("kept").inc()
+            return found
+        try:
+            found = await self._standings.read(key, lambda: self._ask(pool, key))
+        except DatabaseUnavailableError:
+            if not public:
+                raise
+            self._metrics.standing_looks.labels("outage").inc()
+            return self._standings.last(key)
+        self._metrics.standing_looks.labels("read").inc()
+        return found
+
+    async def _ask(self, pool: Pool, key: Key) -> Found:
+        now = self._standings.clock()
+        (row,) = await fetch(pool, _SQL["read_caller"], *key)
+        role, status = row["caller_role"], row["caller_status"]
+        return Found(
+            standing=None if role is None else Standing(role=role, status=status),
+            session_ended=row["session_status"] in _ENDED,
+            read_at=now,
+        )
 
 
 GATE: Final = web.AppKey("gate", Gate)

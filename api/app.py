@@ -13,7 +13,15 @@ from aiohttp import web
 from api import canary, changes, users
 from api.admit import GATE, Gate
 from api.bound import Places
-from api.database import POOL, DatabaseUnavailableError, Pool, check_database
+from api.database import (
+    DRIVER_ERRORS,
+    POOL,
+    Connections,
+    Database,
+    DatabaseUnavailableError,
+    Limits,
+    check_database,
+)
 from api.follow import Tail
 from api.measure import measure_requests
 from api.stream import STREAMS, StreamLimits, Streams
@@ -39,9 +47,6 @@ log = structlog.get_logger(__name__)
 
 KEYS: Final[web.AppKey[KeySource]] = web.AppKey("keys", KeySource)
 
-POOL_SIZE: Final = 10
-"""Reads take about a millisecond: ten connections serve thousands of them a second."""
-
 WAITS_PER_USER: Final = 20
 """More requests of one caller do not wait for versions at once."""
 
@@ -60,13 +65,13 @@ def build_app(settings: ApiSettings) -> web.Application:
             envelope_errors,
         ]
     )
-    app.cleanup_ctx.append(_open_pool(settings))
-    app.cleanup_ctx.append(_open_keys(settings))
+    app.cleanup_ctx.append(_open_pool(settings, metrics))
+    app.cleanup_ctx.append(_open_keys(settings, metrics))
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
     add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
-    app[GATE] = Gate()
+    app[GATE] = Gate(ttl_s=settings.api_standing_ttl_s, metrics=metrics)
     add_probes(
         app,
         registry=registry,
@@ -77,20 +82,45 @@ def build_app(settings: ApiSettings) -> web.Application:
     return app
 
 
-def _open_pool(settings: ApiSettings) -> Callable[[web.Application], AsyncIterator[None]]:
+def _open_pool(
+    settings: ApiSettings, metrics: ApiMetrics
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    limits = Limits(
+        acquire_s=settings.api_acquire_s,
+        query_s=settings.api_query_s,
+        slow_s=settings.api_slow_query_ms / 1000,
+    )
+
     async def pool_context(app: web.Application) -> AsyncIterator[None]:
-        # min_size=0: connections are opened by the requests that need them, so that neither the
-        # start nor the recovery depends on PostgreSQL being there at a certain moment.
-        pool = build_pool(settings, name="clerkwork-api", min_size=0, max_size=POOL_SIZE)
-        await pool
-        app[POOL] = pool
+        pool = await _connect(settings)
+        app[POOL] = Database(pool, limits=limits, metrics=metrics)
         yield
         await _close_pool(pool)
 
     return pool_context
 
 
-async def _close_pool(pool: Pool) -> None:
+async def _connect(settings: ApiSettings) -> Connections:
+    # Connections are opened by the requests that need them, so that neither the start nor the
+    # recovery depends on PostgreSQL being there at a certain moment.
+    build = partial(
+        build_pool,
+        settings,
+        name="clerkwork-api",
+        max_size=settings.api_pool_max,
+        statement_timeout_s=settings.api_query_s,
+    )
+    pool = build(min_size=settings.api_pool_min)
+    try:
+        await pool
+    except DRIVER_ERRORS as error:
+        log.warning("connections_not_opened", reason=type(error).__name__)
+        pool = build(min_size=0)
+        await pool
+    return pool
+
+
+async def _close_pool(pool: Connections) -> None:
     try:
         async with asyncio.timeout(CLOSE_S):
             await pool.close()
@@ -143,12 +173,20 @@ async def _end_streams(app: web.Application) -> None:
     app[STREAMS].close()
 
 
-def _open_keys(settings: ApiSettings) -> Callable[[web.Application], AsyncIterator[None]]:
-    rules = TokenRules(issuer=settings.clerk_issuer, parties=settings.clerk_authorized_parties)
+def _open_keys(
+    settings: ApiSettings, metrics: ApiMetrics
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    rules = TokenRules(
+        issuer=settings.clerk_issuer,
+        parties=settings.clerk_authorized_parties,
+        party_required=settings.clerk_azp_required,
+        machines=settings.clerk_machine_tokens,
+    )
 
     async def keys_context(app: web.Application) -> AsyncIterator[None]:
         async with aiohttp.ClientSession() as session:
-            app[KEYS] = _choose_keys(settings, session)
+            keys = app[KEYS] = _choose_keys(settings, session)
+            metrics.breaker_open.labels("jwks").set_function(lambda: float(keys.failing))
             app[AUTHENTICATOR] = Authenticator(app[KEYS], rules)
             yield
 
@@ -162,9 +200,9 @@ def _choose_keys(settings: ApiSettings, session: aiohttp.ClientSession) -> KeySo
 
 
 def _ready_checks(app: web.Application) -> Mapping[str, Check]:
-    async def database() -> None:
+    async def database() -> str:
         try:
-            await check_database(app[POOL])
+            return await check_database(app[POOL])
         except DatabaseUnavailableError:
             raise CheckFailedError("PostgreSQL does not answer") from None
 

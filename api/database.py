@@ -1,33 +1,43 @@
 """The database: a pool, and one way to ask it that knows outages from bugs.
 
-Asking raises DatabaseUnavailableError when PostgreSQL cannot answer now, and takes no longer than
-ACQUIRE_S and QUERY_S in all, plus ACQUIRE_S to give up a hung connection.
+Asking raises DatabaseUnavailableError when PostgreSQL cannot answer now. It takes no longer than
+`acquire_s` and `query_s` of the limits, plus GRACE_S; a statement whose connection is lost is sent
+once more, over another one. While PostgreSQL is known to be away the answer comes at once.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import asyncpg
 import structlog
 from aiohttp import web
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay
 
 from schema.http.errors import HttpError
+from schema.ops.breakers import Breaker, BreakerOpenError
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tenacity import RetryCallState
+
+    from schema.ops.metrics import ApiMetrics
 
 log = structlog.get_logger(__name__)
 
 ACQUIRE_S: Final = 2.0
 QUERY_S: Final = 3.0
 CHECK_S: Final = 0.5
+GRACE_S: Final = 0.5
+"""PostgreSQL ends a statement after `query_s`; who has not heard of that by now never will."""
+BREAKER_OPEN_S: Final = 1.0
+"""How long PostgreSQL is not asked before one request tries again."""
 
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-
-POOL: Final[web.AppKey[Pool]] = web.AppKey("pool", asyncpg.Pool)
-"""Where handlers find the pool."""
+Connections: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
@@ -44,6 +54,11 @@ https://www.postgresql.org/docs/18/errcodes-appendix.html
 """
 _NOT_NOW_STATES: Final = frozenset({"3F000", "42501", "42703", "42P01"})
 """Schema, right, column, table missing: someone migrates or must."""
+_AWAY_CLASSES: Final = frozenset({"08", "28", "3D", "53", "58"})
+_AWAY_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
+"""Those of them that no statement would have fared better with: not a timeout, not a lock."""
+_LOST_STATES: Final = frozenset({"57P01", "57P02"})
+"""The server ended this connection; the next one may be good."""
 
 
 class DatabaseUnavailableError(HttpError):
@@ -69,35 +84,134 @@ def named_statements(module_file: str) -> dict[str, Statement]:
     return {name: Statement(name, sql) for name, sql in read_statements(module_file).items()}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long things may take."""
+
+    acquire_s: float = ACQUIRE_S
+    """Waiting for a connection, or for one to open."""
+    query_s: float = QUERY_S
+    """A statement, from sending it to its last row."""
+    slow_s: float = 0.2
+    """A statement that takes longer is warned of."""
+
+
+class CrowdedError(TimeoutError):
+    """All connections were in use for all the time that a request may wait for one."""
+
+
 _CHECK: Final = Statement("check", "SELECT 1")
 
 
-async def check_database(pool: Pool) -> None:
-    """Return when PostgreSQL answers. Raises DatabaseUnavailableError."""
-    await fetch(pool, _CHECK, acquire_s=CHECK_S, query_s=CHECK_S)
+class Database:
+    """Asks PostgreSQL over a pool, measures each statement, and knows when it is away."""
 
-
-async def fetch(
-    pool: Pool,
-    statement: Statement,
-    *arguments: object,
-    acquire_s: float = ACQUIRE_S,
-    query_s: float = QUERY_S,
-) -> Sequence[asyncpg.Record]:
-    """Return the rows that `statement` finds. Raises DatabaseUnavailableError."""
-    try:
-        # The first timeout also bounds how long a hung connection may take to be given up.
-        async with pool.acquire(timeout=acquire_s) as connection:
-            return await connection.fetch(statement.sql, *arguments, timeout=query_s)
-    except DRIVER_ERRORS as error:
-        if not is_not_now(error):
-            raise
-        log.warning(
-            "database_unavailable",
-            reason=type(error).__name__,
-            sqlstate=getattr(error, "sqlstate", None),
+    def __init__(self, pool: Connections, *, limits: Limits, metrics: ApiMetrics) -> None:
+        self.pool = pool
+        self._limits = limits
+        self._metrics = metrics
+        self._breaker = Breaker(
+            "database", open_s=BREAKER_OPEN_S, judge=is_away, gauge=metrics.breaker_open
         )
-        raise DatabaseUnavailableError from error
+
+    async def fetch(
+        self,
+        statement: Statement,
+        *arguments: object,
+        acquire_s: float | None = None,
+        query_s: float | None = None,
+    ) -> Sequence[asyncpg.Record]:
+        """Return the rows that `statement` finds. Raises DatabaseUnavailableError."""
+        acquire_s, query_s = acquire_s or self._limits.acquire_s, query_s or self._limits.query_s
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(is_lost),
+            stop=stop_after_attempt(2) | stop_after_delay(query_s),
+            before_sleep=self._count_repetition,
+            reraise=True,
+        )
+        try:
+            with self._breaker.guard():
+                return await retrying(
+                    self._fetch, statement, arguments, acquire_s=acquire_s, query_s=query_s
+                )
+        except BreakerOpenError:
+            raise DatabaseUnavailableError from None
+        except DRIVER_ERRORS as error:
+            if not is_not_now(error):
+                raise
+            log.warning(
+                "database_unavailable",
+                statement=statement.name,
+                reason=type(error).__name__,
+                sqlstate=getattr(error, "sqlstate", None),
+            )
+            raise DatabaseUnavailableError from error
+
+    async def check(self) -> str:
+        """Return how PostgreSQL is, in words. Raises DatabaseUnavailableError."""
+        started = time.perf_counter()
+        await self.fetch(_CHECK, acquire_s=CHECK_S, query_s=CHECK_S)
+        milliseconds = (time.perf_counter() - started) * 1000
+        size, idle = self.pool.get_size(), self.pool.get_idle_size()
+        return (
+            f"ok: answers in {milliseconds:.1f} ms, {size - idle} of at most"
+            f" {self.pool.get_max_size()} connections in use, {idle} idle"
+        )
+
+    async def _fetch(
+        self,
+        statement: Statement,
+        arguments: Sequence[object],
+        *,
+        acquire_s: float,
+        query_s: float,
+    ) -> Sequence[asyncpg.Record]:
+        started = time.perf_counter()
+        connection = await self._acquire(acquire_s)
+        self._metrics.acquire_seconds.observe(time.perf_counter() - started)
+        rows: Sequence[asyncpg.Record] = ()
+        started = time.perf_counter()
+        try:
+            rows = await connection.fetch(statement.sql, *arguments, timeout=query_s + GRACE_S)
+        finally:
+            self._note(statement, time.perf_counter() - started, rows=len(rows))
+            # Bounded by the timeout of acquiring it, also where the connection hangs.
+            await self.pool.release(connection)
+        return rows
+
+    async def _acquire(self, acquire_s: float) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
+        try:
+            return await self.pool.acquire(timeout=acquire_s)
+        except TimeoutError:
+            # When all are open and taken, it is us who ask too much: PostgreSQL may be well.
+            if self.pool.get_size() == self.pool.get_max_size() and not self.pool.get_idle_size():
+                raise CrowdedError from None
+            raise
+
+    def _note(self, statement: Statement, seconds: float, *, rows: int) -> None:
+        self._metrics.query_seconds.labels(statement.name).observe(seconds)
+        slow = seconds > self._limits.slow_s
+        write, event = (log.warning, "slow_query") if slow else (log.debug, "query")
+        write(event, statement=statement.name, duration_ms=round(seconds * 1000, 2), rows=rows)
+
+    def _count_repetition(self, _state: RetryCallState) -> None:
+        self._metrics.reads_repeated.inc()
+
+
+Pool: TypeAlias = Database
+
+POOL: Final = web.AppKey("pool", Database)
+"""Where handlers find the database."""
+
+
+async def check_database(pool: Pool) -> str:
+    """Return how PostgreSQL is, in words. Raises DatabaseUnavailableError."""
+    return await pool.check()
+
+
+async def fetch(pool: Pool, statement: Statement, *arguments: object) -> Sequence[asyncpg.Record]:
+    """Return the rows that `statement` finds. Raises DatabaseUnavailableError."""
+    return await pool.fetch(statement, *arguments)
 
 
 def is_not_now(error: Exception) -> bool:
@@ -107,3 +221,23 @@ def is_not_now(error: Exception) -> bool:
         return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW_STATES
     # The driver refuses a wrong argument with one of its InterfaceErrors: that is our bug.
     return not isinstance(error, ValueError)
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Say whether `error` is the end of one connection, which tells nothing of the next."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] == "08" or state in _LOST_STATES
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)
+    return isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+
+
+def is_away(error: Exception) -> bool | None:
+    """Say whether `error` means that no statement would be answered; None when it tells nothing."""
+    if isinstance(error, CrowdedError):
+        return None
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
+    return isinstance(error, DRIVER_ERRORS) and not isinstance(error, ValueError)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
 
-    from api.database import Pool
+    from api.database import Connections
     from schema.http.tokens.claims import Caller
 
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -100,7 +100,7 @@ class Subscription:
 class Tail:
     """Reads new changes and hands them to those who may see them."""
 
-    def __init__(self, pool: Pool, *, check_s: float) -> None:
+    def __init__(self, pool: Connections, *, check_s: float) -> None:
         """`pool` is for this alone; standings are read again every `check_s`."""
         self.position: int | None = None
         """Whoever reads along was offered all they may see up to here; None before the start."""

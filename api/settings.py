@@ -44,6 +44,59 @@ class ApiSettings(DatabaseSettings):
         description="origins, comma-separated, that a token's `azp` must be among when it has one;"
         " unset, any origin passes, and the start warns",
     )
+    clerk_azp_required: bool = Field(
+        default=False,
+        description="whether a session token without `azp` is refused where"
+        " `CLERK_AUTHORIZED_PARTIES` is set. Clerk leaves it out of tokens that a request without"
+        " an Origin got, as a link from elsewhere is: yes signs such users out until the next"
+        " token; no accepts what a stranger's page had minted without telling its origin",
+    )
+    clerk_machine_tokens: bool = Field(
+        default=False,
+        description="whether machines' tokens (Clerk's M2M tokens as JWT, with an expiry) may read:"
+        " those with the claim `scope` or `scopes` holding `clerkwork:read` see everything, all"
+        " others nothing. A session token that you configured to carry that scope sees everything"
+        " too, whatever this says: never fill the claim from metadata that users can write",
+    )
+    api_pool_min: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="connections to PostgreSQL that are opened at the start, if it is there;"
+        " unused ones close after 30 s all the same",
+    )
+    api_pool_max: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="connections to PostgreSQL at most, and one more for streams. A read takes"
+        " about a millisecond: ten serve thousands of requests a second. All processes together"
+        " must stay below PostgreSQL's `max_connections`; more than two or three for each of its"
+        " cores make it slower",
+    )
+    api_acquire_s: float = Field(
+        2.0,
+        gt=0,
+        le=10,
+        description="seconds that a request waits for a connection; then it is answered 503",
+    )
+    api_query_s: float = Field(
+        3.0,
+        gt=0,
+        le=10,
+        description="seconds that a statement may take; PostgreSQL itself ends it then, and half a"
+        " second later the connection is given up",
+    )
+    api_slow_query_ms: float = Field(
+        200.0, ge=0, description="a statement that takes longer is warned of, by its name"
+    )
+    api_standing_ttl_s: float = Field(
+        1.0,
+        ge=0,
+        le=5,
+        description="seconds for which what a caller may do is not read again; how long a token"
+        " works on after a ban or a sign-out that is here already, 0 for not at all",
+    )
     api_streams: int = Field(
         500, ge=1, le=10_000, description="streams of changes that may be open at once"
     )
@@ -109,4 +162,16 @@ class ApiSettings(DatabaseSettings):
     def _check_one_key_source(self) -> ApiSettings:
         if (self.clerk_jwt_key is None) == (self.clerk_jwks_url is None):
             raise ValueError("set exactly one of CLERK_JWT_KEY and CLERK_JWKS_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _check_pool(self) -> ApiSettings:
+        if self.api_pool_min > self.api_pool_max:
+            raise ValueError("API_POOL_MIN must not be more than API_POOL_MAX")
+        return self
+
+    @model_validator(mode="after")
+    def _check_required_party(self) -> ApiSettings:
+        if self.clerk_azp_required and not self.clerk_authorized_parties:
+            raise ValueError("CLERK_AZP_REQUIRED needs CLERK_AUTHORIZED_PARTIES")
         return self

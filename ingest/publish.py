@@ -8,21 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import structlog
-from purgatory import AsyncCircuitBreakerFactory, ContextChanged
-from purgatory.domain.model import OpenedState
-
 from schema.kafka.producer import BrokerUnavailableError, Producer, Record, Stored
+from schema.ops.breakers import Breaker, BreakerOpenError
 
 if TYPE_CHECKING:
-    from purgatory import Event
-
     from schema.ops.metrics import IngestMetrics
 
-log = structlog.get_logger(__name__)
-
-BREAKER_THRESHOLD: Final = 5
-"""Consecutive failures after which publishing is refused without trying."""
 BREAKER_OPEN_S: Final = 2.0
 """How long it is refused before the next try."""
 
@@ -35,11 +26,14 @@ class Publisher:
         self._max_in_flight = max_in_flight
         self._metrics = metrics
         self._in_flight = 0
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAKER_THRESHOLD, default_ttl=BREAKER_OPEN_S
+        self._breaker = Breaker(
+            "kafka", open_s=BREAKER_OPEN_S, judge=lambda _: True, gauge=metrics.breaker_open
         )
-        self._breakers.add_listener(self._observe_breaker)
-        self.breaker_open = False
+
+    @property
+    def breaker_open(self) -> bool:
+        """Whether publishing is refused because the broker did not acknowledge."""
+        return self._breaker.is_open
 
     async def publish(self, record: Record) -> Stored:
         """Return where `record` is stored, once it is.
@@ -50,18 +44,9 @@ class Publisher:
             raise BrokerUnavailableError
         self._in_flight += 1
         try:
-            async with await self._breakers.get_breaker("kafka"):
-                with self._metrics.publish_seconds.time():
-                    return await self._producer.send(record)
-        except OpenedState as refusal:
-            # One exception object serves every refusal; its traceback would grow with each.
-            refusal.__traceback__ = None
+            with self._breaker.guard(), self._metrics.publish_seconds.time():
+                return await self._producer.send(record)
+        except BreakerOpenError:
             raise BrokerUnavailableError from None
         finally:
             self._in_flight -= 1
-
-    def _observe_breaker(self, _name: str, _kind: str, event: Event) -> None:
-        if isinstance(event, ContextChanged):
-            self.breaker_open = event.state == "opened"
-            self._metrics.breaker_open.set(self.breaker_open)
-            log.warning("publish_breaker_changed", state=event.state)

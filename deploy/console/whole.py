@@ -136,30 +136,56 @@ def send(
 def token(
     *,
     user: str = "user_development",
+    machine: str | None = None,
     minutes: float = 60,
     origin: str | None = None,
+    organization: str | None = None,
+    role: str = "member",
+    permission: tuple[str, ...] = (),
+    scope: tuple[str, ...] = (),
     data: Data = None,
 ) -> None:
-    """Print a session token for the API that `up` runs.
+    """Print a session token, or a machine's, for the API that `up` runs.
 
     What its user may do is not in the token: administrators are those whose row in the database
-    says so, from public_metadata.role.
+    says so, from public_metadata.role. The exception is the scope clerkwork:read.
 
     Parameters
     ----------
     user
         The clerk user id it belongs to.
+    machine
+        The machine id (mch_…) it belongs to instead; the API lets it in with CLERK_MACHINE_TOKENS.
     minutes
         How long it is valid.
     origin
         Its azp; without it, none.
+    organization
+        The id (org_…) of the organization that the session acts in.
+    role
+        The user's role in it, such as admin.
+    permission
+        What the user may do in it: <feature>:<permission>; can be repeated.
+    scope
+        A scope that the token carries, such as clerkwork:read; can be repeated.
     data
         The --data of the clerkwork that runs here, where it was given one.
     """
     from deploy.home import find_home
-    from deploy.tokens import mint_token
+    from deploy.tokens import Membership, mint_machine_token, mint_token
 
     key = find_home(data).private_key()
-    open_console().print(
-        mint_token(key, user_id=user, minutes=minutes, origin=origin), markup=False
-    )
+    if machine:
+        minted = mint_machine_token(key, machine_id=machine, minutes=minutes, scopes=scope)
+    else:
+        minted = mint_token(
+            key,
+            user_id=user,
+            minutes=minutes,
+            origin=origin,
+            membership=Membership(organization_id=organization, role=role, permissions=permission)
+            if organization
+            else None,
+            scopes=scope,
+        )
+    open_console().print(minted, markup=False)

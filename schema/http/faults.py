@@ -105,6 +105,18 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "A replay of an old request, or a clock that is wrong.",
         "Svix signs each attempt anew; set the clock.",
     ),
+    "INSUFFICIENT_SCOPE": Fault(
+        403,
+        "The machine's token lacks the scope that is needed.",
+        "The token was made without the claim `scope`, or with another one.",
+        "Make one with the scope that the header WWW-Authenticate names.",
+    ),
+    "NOT_A_USER": Fault(
+        403,
+        "The caller is a machine, and this is for users.",
+        "A machine has no user of its own, no posts and no preferences.",
+        "Ask with the session token of a user.",
+    ),
     "USER_BANNED": Fault(
         403,
         "The caller is banned.",

@@ -12,20 +12,30 @@ if TYPE_CHECKING:
 COMMAND_TIMEOUT_S: Final = 15.0
 """No statement is waited for longer; the connection is then given up."""
 
+IDLE_S: Final = 30.0
+"""A connection that nobody used for so long is closed, so that a burst does not keep its own."""
+
 
 def build_pool(
-    settings: DatabaseSettings, *, name: str, min_size: int, max_size: int
+    settings: DatabaseSettings,
+    *,
+    name: str,
+    min_size: int,
+    max_size: int,
+    statement_timeout_s: float = COMMAND_TIMEOUT_S,
 ) -> asyncpg.Pool[asyncpg.Record]:
     """Return a pool that is not open yet: `async with pool` or `await pool` opens it.
 
-    `name` shows in pg_stat_activity. Session settings keep a stopped or hung client from holding
+    `name` shows in pg_stat_activity. PostgreSQL ends a statement after `statement_timeout_s`, no
+    longer than COMMAND_TIMEOUT_S, and who waits for an answer learns of it; connections that are
+    not used for IDLE_S are closed. Session settings keep a stopped or hung client from holding
     locks: https://www.postgresql.org/docs/18/runtime-config-client.html
     """
     return asyncpg.create_pool(
         settings.database_url.get_secret_value(),
         min_size=min_size,
         max_size=max_size,
-        max_inactive_connection_lifetime=30.0,
+        max_inactive_connection_lifetime=IDLE_S,
         timeout=5.0,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings={
@@ -33,7 +43,7 @@ def build_pool(
             "jit": "off",  # a batch is over before its plan would be compiled
             "idle_in_transaction_session_timeout": "10s",
             "lock_timeout": "10s",
-            "statement_timeout": "15s",
+            "statement_timeout": f"{statement_timeout_s * 1000:.0f}ms",
             # The other two do not see a client that is frozen between the parts of a statement.
             "transaction_timeout": "30s",
         },

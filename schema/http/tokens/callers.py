@@ -37,26 +37,28 @@ def find_token(*, authorization: str | None, cookie: str | None) -> str:
 
 
 class Authenticator:
-    """Finds, verifies and believes the session token of a request."""
+    """Finds, verifies and believes the token of a request."""
 
     def __init__(self, keys: KeySource, rules: TokenRules) -> None:
         self._keys = keys
         self._rules = rules
 
-    async def authenticate(self, request: web.Request) -> Caller:
-        """Return who is calling, and note it on `request` for the log.
+    async def authenticate(self, request: web.Request, *, machines: bool = False) -> Caller:
+        """Return which user is calling, and note it on `request` for the log.
 
-        Raises UnauthenticatedError or KeysUnavailableError.
+        With `machines` it may be one of them, where the rules let them in at all; what it may do
+        its scopes say. Raises UnauthenticatedError or KeysUnavailableError.
         """
+        machines = machines and self._rules.machines
         token = find_token(
             authorization=request.headers.get("Authorization"),
             cookie=request.cookies.get(COOKIE),
         )
         try:
-            key = await self._keys.find(read_key_id(token))
+            key = await self._keys.find(read_key_id(token, machines=machines))
         except UnknownKeyError as error:
             raise UnauthenticatedError("unknown_key") from error
-        caller = verify_token(token, key=key, rules=self._rules)
+        caller = verify_token(token, key=key, rules=self._rules, machines=machines)
         request[CALLER] = caller
         return caller
 

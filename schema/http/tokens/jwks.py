@@ -65,7 +65,9 @@ class JwksKeys:
     """The keys that `fetch` returns the JSON of, fetched when they are needed and kept in memory.
 
     At most one fetch is under way at a time, and pauses lie between them, so that neither a burst
-    of requests nor a flood of invented key ids becomes a burst of fetches.
+    of requests nor a flood of invented key ids becomes a burst of fetches. A failure opens the
+    circuit: nobody asks, nor waits, for FAILURE_PAUSE_S, then one request tries. Who names a key
+    that is known never waits: a stale set serves while it is fetched anew.
     """
 
     def __init__(
@@ -81,12 +83,18 @@ class JwksKeys:
         self._stale_at = clock()
         self._next_fetch_at = clock()
         self._failed = False
+        self._refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def failing(self) -> bool:
+        """Whether Clerk is left alone because the last fetch failed a moment ago."""
+        return self._failed and self._clock() < self._next_fetch_at
 
     async def find(self, key_id: str | None) -> RSAPublicKey:
         """Return the key named in a token's `kid`; see KeySource."""
-        known = key_id in self._keys
-        # Of many callers that find the set stale, one fetches; the others need not wait for it.
-        if not known or (self._clock() >= self._stale_at and not self._lock.locked()):
+        if key_id in self._keys:
+            self._keep_fresh()
+        else:
             await self._refresh()
         key = self._keys.get(key_id or "")
         if key is not None:
@@ -97,10 +105,19 @@ class JwksKeys:
 
     async def check(self) -> None:
         """Return when a set is cached or can be fetched. Raises KeysUnavailableError."""
-        if not self._keys:
+        if self._keys:
+            self._keep_fresh()
+        else:
             await self._refresh()
         if not self._keys:
             raise KeysUnavailableError
+
+    def _keep_fresh(self) -> None:
+        now = self._clock()
+        if now < self._stale_at or now < self._next_fetch_at or self._lock.locked():
+            return
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh())
 
     async def _refresh(self) -> None:
         async with self._lock:

@@ -59,6 +59,11 @@ class KeySource(Protocol):
         """Return when there is a key to verify with. Raises KeysUnavailableError."""
         ...
 
+    @property
+    def failing(self) -> bool:
+        """Whether keys are not asked for at the moment, because they could not be fetched."""
+        ...
+
 
 def parse_pem(text: str) -> RSAPublicKey:
     r"""Return the key in `text`, whose newlines may be written `\n`. Raises ValueError."""
@@ -83,6 +88,11 @@ class PemKey:
 
     async def check(self) -> None:
         """Return: the key was read at the start."""
+
+    @property
+    def failing(self) -> bool:
+        """Never: nothing is fetched."""
+        return False
 
 
 class _Jwk(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from schema.ops.metrics.breakers import new_breaker_gauge
 from schema.ops.metrics.series import SECONDS, start_at_zero
 
 if TYPE_CHECKING:
@@ -30,6 +31,19 @@ STREAM_ENDS: Final = (
 
 WAIT_ENDS: Final = ("reached", "not_reached")
 """How waiting for a version of a user can end."""
+
+SIGN_INS_REFUSED: Final = (
+    *("missing", "malformed", "not_a_session", "unknown_key", "bad_signature"),
+    *("expired", "not_yet_valid", "wrong_issuer", "wrong_party"),
+    *("pending_session", "session_ended"),
+    "insufficient_scope",
+    *("user_banned", "user_deleted", "user_deprovisioned"),
+    "keys_unavailable",
+)
+"""Why a caller is not let in: the reasons of the 401, the codes of the 403 and 503."""
+
+STANDING_LOOKS: Final = ("kept", "read", "outage")
+"""Where a caller's standing came from: memory, the database, memory because that was away."""
 
 
 class ApiMetrics:
@@ -70,4 +84,41 @@ class ApiMetrics:
                 registry=registry,
             ),
             WAIT_ENDS,
+        )
+        self.breaker_open = new_breaker_gauge(registry, "database", "jwks")
+        self.sign_ins_refused = start_at_zero(
+            Counter(
+                "clerkwork_sign_ins_refused_total",
+                "Requests whose caller was not let in, by why.",
+                ["reason"],
+                registry=registry,
+            ),
+            SIGN_INS_REFUSED,
+        )
+        self.standing_looks = start_at_zero(
+            Counter(
+                "clerkwork_standing_looks_total",
+                "Looks at what a caller may do, by where that was found.",
+                ["source"],
+                registry=registry,
+            ),
+            STANDING_LOOKS,
+        )
+        self.query_seconds = Histogram(
+            "clerkwork_query_seconds",
+            "Statements by name, from sending one to its last row.",
+            ["statement"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.acquire_seconds = Histogram(
+            "clerkwork_connection_wait_seconds",
+            "Waits for a connection to PostgreSQL, opening one included.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.reads_repeated = Counter(
+            "clerkwork_reads_repeated_total",
+            "Statements that were sent again because their connection was lost.",
+            registry=registry,
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
+from schema.ops.metrics.breakers import new_breaker_gauge
 from schema.ops.metrics.series import SECONDS, start_at_zero
 
 if TYPE_CHECKING:
@@ -48,8 +49,4 @@ class IngestMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.breaker_open = Gauge(
-            "clerkwork_publish_breaker_open",
-            "1 while publishing is refused because the broker did not acknowledge.",
-            registry=registry,
-        )
+        self.breaker_open = new_breaker_gauge(registry, "kafka")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest.publish import BREAKER_THRESHOLD, Publisher
+from ingest.publish import Publisher
 from schema.kafka.producer import BrokerUnavailableError, Producer, Record, Stored
+from schema.ops.breakers import THRESHOLD
 from schema.ops.metrics import IngestMetrics
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ async def test_a_broker_that_is_away_is_not_asked_for_every_webhook() -> None:
     """After a few failures the answer comes at once, without trying."""
     producer = StubbornProducer(_refuse)
     publisher, metrics = _publisher(producer)
-    for _ in range(BREAKER_THRESHOLD * 3):
+    for _ in range(THRESHOLD * 3):
         with pytest.raises(BrokerUnavailableError):
             await publisher.publish(RECORD)
 
-    assert producer.calls == BREAKER_THRESHOLD
+    assert producer.calls == THRESHOLD
     assert publisher.breaker_open
-    assert metrics.breaker_open._value.get() == 1
+    assert metrics.breaker_open.labels("kafka")._value.get() == 1
 
 
 async def test_a_broker_that_is_back_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +66,7 @@ async def test_a_broker_that_is_back_is_used_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("ingest.publish.BREAKER_OPEN_S", 0.05)
     producer = StubbornProducer(_refuse)
     publisher, _ = _publisher(producer)
-    for _ in range(BREAKER_THRESHOLD):
+    for _ in range(THRESHOLD):
         with pytest.raises(BrokerUnavailableError):
             await publisher.publish(RECORD)
     producer.answer = _accept

@@ -80,6 +80,11 @@ class Keyless:
         """Fail."""
         raise self.error
 
+    @property
+    def failing(self) -> bool:
+        """Say so."""
+        return True
+
 
 async def test_an_unknown_key_is_the_callers_fault(sign: Sign) -> None:
     """Clerk was asked and does not have the key: 401."""
@@ -102,3 +107,17 @@ async def test_unreachable_keys_are_not_the_callers_fault(sign: Sign) -> None:
 
     assert (caught.value.status, caught.value.code) == (503, "KEYS_UNAVAILABLE")
     assert caught.value.headers == {"Retry-After": "5"}
+
+
+async def test_machines_come_in_only_where_they_are_asked_for(sign: Sign, public_pem: str) -> None:
+    """What takes users alone needs not think of them."""
+    rules = TokenRules(machines=True)
+    authenticator = Authenticator(PemKey(parse_pem(public_pem)), rules)
+    token = sign(header={"cat": "cl_B7d4PD333AAA"}, sub="mch_1")
+    request = make_mocked_request("GET", "/", headers={"Authorization": f"Bearer {token}"})
+
+    assert (await authenticator.authenticate(request, machines=True)).is_machine
+    with pytest.raises(UnauthenticatedError) as caught:
+        await authenticator.authenticate(request)
+
+    assert caught.value.reason == "not_a_session"

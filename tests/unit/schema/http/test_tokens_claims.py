@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 RULES = TokenRules(issuer="https://clerk.example.com", parties=("https://app.example.com",))
 
 
-def verify(token: str, pem: str, *, rules: TokenRules = RULES) -> Caller:
+def verify(token: str, pem: str, *, rules: TokenRules = RULES, machines: bool = False) -> Caller:
     """Do what a request does, with the key at hand."""
-    read_key_id(token)
-    return verify_token(token, key=parse_pem(pem), rules=rules)
+    read_key_id(token, machines=machines)
+    return verify_token(token, key=parse_pem(pem), rules=rules, machines=machines)
 
 
 def refusal(token: str, pem: str, *, rules: TokenRules = RULES) -> str:
@@ -101,6 +101,7 @@ def test_what_session_tokens_may_look_like(
         ({"azp": ""}, "wrong_party"),
         ({"azp": ["https://app.example.com"]}, "wrong_party"),
         ({"aud": "https://other-service.example"}, "wrong_party"),
+        ({"aud": ["https://other-service.example"]}, "wrong_party"),
         ({"sts": "pending"}, "pending_session"),
         ({"sub": "mch_1"}, "not_a_session"),
         ({"sub": "user_\udc80"}, "not_a_session"),
@@ -257,3 +258,120 @@ def test_a_refusal_repeats_nothing_of_the_token(sign: Sign, public_pem: str) -> 
     assert error.details == {"reason": "wrong_party"}
     assert error.headers == {"WWW-Authenticate": "Bearer"}
     assert "evil" not in error.message
+
+
+@pytest.mark.parametrize("claims", [{"azp": None}, {"azp": "https://app.example.com"}])
+def test_parties_can_be_required(
+    sign: Sign, public_pem: str, claims: dict[str, str | None]
+) -> None:
+    """Then a token that says nothing of its origin is another party's."""
+    strict = TokenRules(parties=RULES.parties, party_required=True)
+    token = sign(**claims)
+
+    if claims["azp"]:
+        assert verify(token, public_pem, rules=strict).clerk_id == "user_1"
+    else:
+        assert refusal(token, public_pem, rules=strict) == "wrong_party"
+
+
+@pytest.mark.parametrize(
+    ("claims", "scopes"),
+    [
+        ({}, set()),
+        ({"scope": "clerkwork:read other"}, {"clerkwork:read", "other"}),
+        ({"scopes": "clerkwork:read"}, {"clerkwork:read"}),
+        ({"scopes": ["clerkwork:read", 7]}, {"clerkwork:read"}),
+        ({"scope": "a", "scopes": ["b"]}, {"a", "b"}),
+        ({"scope": {"clerkwork:read": True}}, set()),
+        ({"scope": "clerkwork:readonly"}, {"clerkwork:readonly"}),
+    ],
+)
+def test_scopes_are_words(
+    sign: Sign, public_pem: str, claims: dict[str, object], scopes: set[str]
+) -> None:
+    """One string of them or a list; whatever else stands there is no scope."""
+    assert verify(sign(**claims), public_pem).scopes == scopes
+
+
+def test_impersonation_is_noted(sign: Sign, public_pem: str) -> None:
+    """The caller is the user; who acts as them is known."""
+    caller = verify(sign(act={"sub": "user_2", "iss": "https://dashboard.clerk.com"}), public_pem)
+
+    assert (caller.clerk_id, caller.actor) == ("user_1", "user_2")
+
+
+@pytest.mark.parametrize("sid", ["\udc80", "sess_\0", "", 7, None, "sess_" + "x" * 200])
+def test_a_strange_session_id_is_none(sign: Sign, public_pem: str, sid: object) -> None:
+    """It must not reach the database, nor keep the user out."""
+    assert verify(sign(sid=sid), public_pem).session_id is None
+
+
+MACHINES = TokenRules(issuer="https://clerk.example.com", machines=True)
+MACHINE: dict[str, object] = {
+    "sub": "mch_1",
+    "azp": None,
+    "sid": None,
+    "sts": None,
+    "v": None,
+    "jti": "mt_1",
+    "aud": ["mch_2"],
+    "scope": "clerkwork:read",
+}
+
+
+@pytest.mark.parametrize("category", [None, "cl_B7d4PD333AAA", "cl_I7d4PD111III"])
+def test_a_machine_is_believed_where_machines_are_allowed(
+    sign: Sign, public_pem: str, category: str | None
+) -> None:
+    """It is no user, has no session, and may what its scopes say."""
+    token = sign(header={"cat": category}, **MACHINE)
+
+    caller = verify(token, public_pem, rules=MACHINES, machines=True)
+
+    assert caller.is_machine
+    assert (caller.clerk_id, caller.session_id) == ("mch_1", None)
+    assert caller.scopes == {"clerkwork:read"}
+
+
+def test_a_machine_is_refused_where_users_are_meant(sign: Sign, public_pem: str) -> None:
+    """Neither the handler nor the settings alone let it in."""
+    token = sign(header={"cat": "cl_B7d4PD333AAA"}, **MACHINE)
+    old = sign(header={"cat": None}, **MACHINE)
+
+    for each in (token, old):
+        assert refusal(each, public_pem, rules=MACHINES) == "not_a_session"
+        with pytest.raises(UnauthenticatedError) as caught:
+            verify(each, public_pem, rules=RULES, machines=True)
+        assert caught.value.reason == "not_a_session"
+
+
+@pytest.mark.parametrize(
+    ("category", "sub"),
+    [
+        ("cl_B7d4PD333AAA", "user_1"),
+        ("cl_B7d4PD111AAA", "mch_1"),
+        ("cl_B7d4PD222AAA", "mch_1"),
+        ("cl_B7d4PD333AAA", "mch_"),
+        ("cl_B7d4PD333AAA", "org_1"),
+    ],
+)
+def test_category_and_subject_must_agree(
+    sign: Sign, public_pem: str, category: str, sub: str
+) -> None:
+    """A template's token that names a machine is no machine's, and none's a user's."""
+    token = sign(header={"cat": category}, **MACHINE | {"sub": sub})
+
+    with pytest.raises(UnauthenticatedError) as caught:
+        verify(token, public_pem, rules=MACHINES, machines=True)
+
+    assert caught.value.reason == "not_a_session"
+
+
+def test_a_machines_token_must_expire(sign: Sign, public_pem: str) -> None:
+    """Clerk makes others too; nobody could withdraw one."""
+    token = sign(header={"cat": "cl_B7d4PD333AAA"}, **MACHINE | {"exp": None})
+
+    with pytest.raises(UnauthenticatedError) as caught:
+        verify(token, public_pem, rules=MACHINES, machines=True)
+
+    assert caught.value.reason == "malformed"
