@@ -129,5 +129,5 @@ def raw_command(
         checksum=None,
         serialized_key_size=0,
         serialized_value_size=len(body),
-        headers=tuple([*written, *headers]),
+        headers=(*written, *headers),
     )

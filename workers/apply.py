@@ -1,7 +1,7 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-two statements at most, whatever the batch holds. Every row is a function of the set of events
-seen, so that applying a batch again changes nothing.
+Twenty-two statements at most, whatever the batch holds. Every row is a function of the set of
+events seen, so that applying a batch again changes nothing.
 """
 
 from __future__ import annotations

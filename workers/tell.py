@@ -1,4 +1,4 @@
-"""Tell others of users and posts: into the outbox, in the transaction of the rows; the relay does the rest.
+"""Tell others of users and posts: into the outbox, with the rows; the relay does the rest.
 
 Only what others can see counts as a change: an event that leaves that as it was tells nothing.
 """

@@ -84,19 +84,17 @@ def project_command(envelope: Envelope, event_id: str, asker: str | None) -> tup
 def _creation(envelope: Envelope, at: int, event_id: str) -> tuple[Command, Row]:
     del event_id  # the post's own id is made from it
     command = _read(envelope, CREATION)
-    fields = {name: Register(value=getattr(command, name)) for name in FIELDS}
-    return command, _post(command)._replace(created=at, **fields)
+    fields = tuple(Register(value=getattr(command, name)) for name in FIELDS)
+    return command, _post(command)._replace(created=at, fields=fields)
 
 
 def _change(envelope: Envelope, at: int, event_id: str) -> tuple[Command, Row]:
     command = _read(envelope, CHANGE)
-    values = {name: getattr(command, name) for name in FIELDS}
-    fields = {
-        name: Register(at, event_id, value) for name, value in values.items() if value is not None
-    }
-    if not fields:
+    values = [getattr(command, name) for name in FIELDS]
+    if not any(value is not None for value in values):
         raise MalformedEventError("$.data", "changes no field")
-    return command, _post(command)._replace(**fields)
+    fields = (Register() if value is None else Register(at, event_id, value) for value in values)
+    return command, _post(command)._replace(fields=tuple(fields))
 
 
 def _deletion(envelope: Envelope, at: int, event_id: str) -> tuple[Command, Row]:

@@ -30,9 +30,8 @@ class PostRow(NamedTuple):
     user_id: uuid.UUID
     created: int | None = None
     """When it was written, in ms; None where that is not told."""
-    title: Register = Register()
-    body: Register = Register()
-    status: Register = Register()
+    fields: tuple[Register, ...] = (Register(), Register(), Register())
+    """In the order of FIELDS."""
     deleted: int | None = None
     """When it was deleted first, in ms; then there is nothing else."""
 
@@ -51,8 +50,8 @@ class PostRow(NamedTuple):
         if ends:
             return type(self)(id=self.id, user_id=self.user_id, deleted=min(ends))
         created = [row.created for row in (self, other) if row.created is not None]
-        fields = {name: _merge_field(name, self, other) for name in FIELDS}
-        return self._replace(created=min(created, default=None), **fields)
+        fields = (_merge_field(place, self, other) for place in range(len(FIELDS)))
+        return self._replace(created=min(created, default=None), fields=tuple(fields))
 
     def is_in(self, whole: Self) -> bool:
         """Say whether the merged row has something of this one."""
@@ -60,16 +59,15 @@ class PostRow(NamedTuple):
             return self.deleted == whole.deleted
         if self.created is not None and self.created == whole.created:
             return True
-        mine = [(name, _field(self, name)) for name in FIELDS]
-        return any(each.version and each == _field(whole, name) for name, each in mine)
+        pairs = zip(self.fields, whole.fields, strict=True)
+        return any(mine.version and mine == merged for mine, merged in pairs)
 
     def columns(self) -> Iterator[Any]:
         """Yield the columns as edit.sql takes them."""
         yield from (self.id, self.user_id)
         yield None if self.created is None else time_from_ms(self.created)
         yield None if self.deleted is None else time_from_ms(self.deleted)
-        for name in FIELDS:
-            field = _field(self, name)
+        for name, field in zip(FIELDS, self.fields, strict=True):
             yield field.value or ("draft" if name == "status" else "")
             yield from (field.version, field.event_id)
 
@@ -101,16 +99,12 @@ class DataRow(NamedTuple):
         return max(self, other, key=_data_order)
 
 
-def _field(row: PostRow, name: str) -> Register:
-    found: Register = getattr(row, name)
-    return found
-
-
-def _merge_field(name: str, one: PostRow, other: PostRow) -> Register:
-    latest = max(_field(one, name), _field(other, name))
+def _merge_field(place: int, one: PostRow, other: PostRow) -> Register:
+    latest = max(one.fields[place], other.fields[place])
     if latest.version:
         return latest
-    created = [(row.created, _field(row, name)) for row in (one, other) if row.created is not None]
+    rows = (one, other)
+    created = [(row.created, row.fields[place]) for row in rows if row.created is not None]
     return min(created)[1] if created else latest
 
 

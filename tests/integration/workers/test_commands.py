@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import asyncpg
     from aiokafka import ConsumerRecord
 
+    from schema.kafka.commands import Command
+
     Pool = asyncpg.Pool[asyncpg.Record]
     Record = ConsumerRecord[Any, Any]
 
@@ -66,11 +68,11 @@ async def test_a_post_is_created_changed_and_deleted(pool: Pool) -> None:
     """Step by step, each in the ledger; its author has a row, though Clerk told nothing of them."""
     author = new_user_id()
     post = new_post_id(author)
-    steps = (
+    steps: list[Command] = [
         create_post(author, post, "One"),
         change_post(author, post, title="Two", status="published"),
         delete_post(author, post),
-    )
+    ]
     rows = []
     for at, step in enumerate(steps):
         assert await _apply(pool, command_record(step, at=at)) == ["applied"]
