@@ -17,7 +17,7 @@ from deploy.database import connected, refusing_in_words
 from deploy.letters.desk import DeskSettings, naming_kafka, reading
 from deploy.topics import connected_admin
 from schema.kafka.connections import connection_arguments
-from schema.kafka.topics import CLERK_EVENTS, GROUP
+from schema.kafka.topics import GROUP, SOURCES
 from schema.ops.settings import read_settings
 from schema.postgres.statements import read_statements
 from workers.decode import read_event_id
@@ -79,7 +79,7 @@ async def _read_committed(arguments: Mapping[str, Any]) -> dict[TopicPartition, 
     """Return how far the workers have come; nothing where they have not begun."""
     async with connected_admin(arguments) as admin:
         committed = await admin.list_consumer_group_offsets(GROUP)
-    ours = {topic.name for topic in CLERK_EVENTS}
+    ours = {topic.name for topic in SOURCES}
     return {
         TopicPartition(place.topic, place.partition): max(held.offset, 0)
         for place, held in committed.items()

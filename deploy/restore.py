@@ -12,7 +12,7 @@ from deploy.errors import OperatorError
 from schema.ops.settings import DatabaseSettings, read_settings
 from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
-from workers.tell import Changes, tell
+from workers.tell import Changes, see_posts, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,8 +44,11 @@ async def restore(database_url: str, user: str) -> Restored:
         key = _read_id(user)
         async with connection.transaction():
             found = await connection.fetchrow(_SQL["restore_user"], key)
-            if found and found["status"] not in (None, "pending"):
-                await tell(connection, Changes(created=frozenset({key})))
+            if found and found["status"]:
+                # Who was only named is nobody to others, but may have written posts.
+                users = frozenset({key}) if found["status"] != "pending" else frozenset()
+                posts = await see_posts(connection, [key], shown=False)
+                await tell(connection, Changes(created=users, posts=posts))
     if found is None:
         raise OperatorError(f"There is no user {user}.")
     if found["deleted_at"] is None:

@@ -12,11 +12,11 @@ import structlog
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 from schema.kafka.topics import (
-    CLERK_EVENTS,
     DEAD_LETTER_TOPICS,
     DESK_GROUP,
     GROUP,
     RETRY_DELAYS,
+    SOURCES,
     retry_group,
     retry_topic,
 )
@@ -79,12 +79,12 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         await producer.wait_connected()
         stack.push_async_callback(_stop, subscriptions)
         await asyncio.gather(*(subscription.start() for subscription in subscriptions))
-        log.info("worker_started", topics=[topic.name for topic in CLERK_EVENTS], group=GROUP)
+        log.info("worker_started", topics=[topic.name for topic in SOURCES], group=GROUP)
         yield
 
 
 def _applying(consumer: Consumer) -> Feed:
-    return Feed(topics=CLERK_EVENTS, step=consumer.consume, control=consumer.control)
+    return Feed(topics=SOURCES, step=consumer.consume, control=consumer.control)
 
 
 def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
@@ -99,7 +99,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
         stopped=asyncio.Event(),
     )
     return Feed(
-        topics=[retry_topic(source, tier) for source in CLERK_EVENTS],
+        topics=[retry_topic(source, tier) for source in SOURCES],
         step=Retrier(consumer=again).consume,
         control=again.control,
     )

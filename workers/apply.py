@@ -1,7 +1,7 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Eighteen statements at most, whatever the batch holds. Every row is a function of the set of events
-seen, so that applying a batch again changes nothing.
+Twenty-two statements at most, whatever the batch holds. Every row is a function of the set of
+events seen, so that applying a batch again changes nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from schema.postgres.statements import read_statements
 from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
 from workers.derive import derive_user_data
+from workers.edit import edit_data, edit_posts
 from workers.erase import empty_organizations, erase_users
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
+from workers.project.posts import DataRow, PostRow
 from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
 from workers.record import Applied, failed, record
-from workers.tell import Changes, tell
+from workers.tell import Changes, see_posts, tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -149,9 +151,12 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
     written, seen = await _write_users(connection, batch.of(UserRow))
     deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
+    posts, edited = await edit_posts(connection, batch.of(PostRow).values())
     changed: Changed = {
         UserRow: written,
         DeletionRow: deleted,
+        PostRow: posts,
+        DataRow: await edit_data(connection, batch.of(DataRow).values()),
         OrganizationRow: await _write_organizations(connection, batch.of(OrganizationRow)),
         SessionRow: await _write_sessions(connection, batch.of(SessionRow)),
         MembershipRow: await _write(
@@ -168,7 +173,7 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
     if users:
         await derive_user_data(connection, users, history_limit=policy.history_limit)
     applied = await record(connection, [_outcome(event, batch, changed) for event in events])
-    return _Done(applied, seen | ended)
+    return _Done(applied, seen | ended | edited)
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:
@@ -223,8 +228,9 @@ async def _delete_users(
         return set(), Changes()
     hold = policy.erase_after or None
     found = await connection.fetch(_SQL["delete_users"], *columns(sorted(deletions.values())), hold)
+    news = [row["id"] for row in found if row["news"]]
+    ended = Changes(others=frozenset(news), posts=await see_posts(connection, news))
     await erase_users(connection, deletions)
-    ended = Changes(others=frozenset(row["id"] for row in found if row["news"]))
     return {row["id"] for row in found}, ended
 
 
@@ -255,6 +261,8 @@ async def _write_sessions(connection: Connection, sessions: Mapping[Any, Session
 
 
 def _outcome(event: Event, batch: Batch, changed: Changed) -> Applied:
+    if event.refused:
+        return Applied(event, "refused", event.reason)
     if event.reason:
         return failed(event, reason=event.reason, error_class=event.error_class)
     if not event.rows:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from workers.project.row import Composite
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -30,8 +32,10 @@ class Batch:
         return cast("Mapping[Any, RowT]", self._tables.get(row_type, {}))
 
     def decided_by(self, row: Row) -> bool:
-        """Say whether the merged row has the values of `row`, not of another event's."""
+        """Say whether the merged row has values of `row`, not of other events alone."""
         merged = self._tables[type(row)][row.id]
+        if isinstance(row, Composite):
+            return row.is_in(merged)
         return bool(row.version_event_id) and merged.version_event_id == row.version_event_id
 
 

@@ -13,8 +13,11 @@ from schema.kafka.clerk import (
     occurred_at,
     read_envelope,
 )
+from schema.kafka.commands import COMMAND_TYPES
 from schema.kafka.headers import read_headers, read_origin
+from schema.kafka.topics import SOURCES, USER_COMMANDS
 from workers.project import project
+from workers.project.commands import RefusedCommandError, project_command
 from workers.reject import find_surrogate, reject_nul
 
 if TYPE_CHECKING:
@@ -23,9 +26,11 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
+    from schema.kafka.clerk import Envelope
     from workers.project.row import Row
 
 _IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
+_SOURCES: Final = frozenset(source.name for source in SOURCES)
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
 
@@ -35,16 +40,18 @@ class Event:
 
     record: ConsumerRecord[Any, Any]
     event_id: str
-    """The svix-id; a record without one is known by its place."""
+    """The svix-id or the command's id; a record without one is known by its place."""
     clerk_user_id: str | None
     type: str = "unreadable"
     occurred_at: datetime = EPOCH
     rows: tuple[Row, ...] = ()
     """The rows it asks for; none for a type that changes nothing here."""
     reason: str | None = None
-    """Why it could not be read, where it could not."""
+    """Why it could not be read, where it could not, or why it was refused."""
     error_class: str = "poison.decode"
     """Whose fault that is: the event's, or with `bug` ours."""
+    refused: bool = False
+    """Whether it is a command that its user may not give."""
     attempts: int = 0
     """How often it was tried before."""
     replayed: bool = False
@@ -68,7 +75,9 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
         envelope = read_envelope(record.value or b"")
         reject_nul(envelope.type, "$.type")
         known |= {"occurred_at": occurred_at(envelope) or EPOCH, "type": envelope.type}
-        return Event(**known, rows=project(envelope, known["event_id"]))
+        return Event(**known, rows=_project(envelope, record, known))
+    except RefusedCommandError as error:
+        return Event(**known, reason=str(error), refused=True)
     except UnreadableEventError as error:
         surrogate = find_surrogate(record.value or b"")
         reason = f"{surrogate}: half of a surrogate pair" if surrogate else str(error)
@@ -82,6 +91,27 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
 def read_event_id(record: ConsumerRecord[Any, Any]) -> str:
     """Return the svix-id, or for a record without one where it was first read. Never raises."""
     return _event_id(read_headers(record.headers), record)
+
+
+def _project(
+    envelope: Envelope, record: ConsumerRecord[Any, Any], known: Mapping[str, Any]
+) -> tuple[Row, ...]:
+    """Return the rows, of a command only where commands come from, and of others elsewhere."""
+    is_command = envelope.type in COMMAND_TYPES
+    if is_command != (_source(record) == USER_COMMANDS.name):
+        reason = "a command on a topic of events" if is_command else "no command, on their topic"
+        raise MalformedEventError("$.type", reason)
+    if not is_command:
+        return project(envelope, known["event_id"])
+    subject = known["clerk_user_id"]
+    asker = subject if subject and record.key == subject.encode() else None
+    return project_command(envelope, known["event_id"], asker)
+
+
+def _source(record: ConsumerRecord[Any, Any]) -> str:
+    """Return the topic that a record was published to first, also where it is tried again."""
+    origin = None if record.topic in _SOURCES else read_origin(record.headers)
+    return origin.topic if origin else record.topic
 
 
 def _event_id(headers: Mapping[str, str], record: ConsumerRecord[Any, Any]) -> str:

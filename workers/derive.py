@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    Connection = (
+        asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    )
+
 _SQL: Final = read_statements(__file__)
 
 
 async def derive_user_data(
-    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
-    ids: Collection[uuid.UUID],
-    *,
-    history_limit: int,
+    connection: Connection, ids: Collection[uuid.UUID], *, history_limit: int
 ) -> None:
     """Bring user_data of these users up to their rows, which must be locked."""
     await connection.execute(_SQL["derive_user_data"], list(ids), history_limit)

@@ -28,6 +28,7 @@ WITH erased AS (
     WHERE id = ANY($1::uuid[]) AND deleted_at IS NOT NULL AND erase_at IS NULL
     RETURNING id, clerk_id
 ),
+their_posts AS (DELETE FROM posts USING erased WHERE user_id = erased.id),
 data AS (DELETE FROM user_data USING erased WHERE user_id = erased.id),
 names AS (DELETE FROM user_names USING erased WHERE user_id = erased.id),
 their_sessions AS (DELETE FROM sessions USING erased WHERE user_id = erased.id),

@@ -39,9 +39,9 @@ class Applied(NamedTuple):
 
     event: Event
     outcome: str
-    """applied | stale | ignored | retrying | dead."""
+    """applied | stale | ignored | retrying | dead | refused."""
     reason: str | None = None
-    """Why it is retrying or dead."""
+    """Why it is retrying, dead or refused."""
     error_class: str | None = None
     """poison.decode | poison.data | bug, where it failed."""
 

@@ -1,4 +1,4 @@
-"""Tell others of users: into the outbox, in the transaction of the rows; the relay does the rest.
+"""Tell others of users and posts: into the outbox, with the rows; the relay does the rest.
 
 Only what others can see counts as a change: an event that leaves that as it was tells nothing.
 """
@@ -6,13 +6,14 @@ Only what others can see counts as a change: an event that leaves that as it was
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from schema.postgres.statements import read_statements
+from workers.collapse import columns
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import asyncpg
 
@@ -23,9 +24,20 @@ if TYPE_CHECKING:
 _SQL: Final = read_statements(__file__)
 
 
+class Seen(NamedTuple):
+    """How others could see a post before it changed."""
+
+    owner: str
+    """Its author's clerk id."""
+    visible: bool
+    """Whether there was one, to its author at least."""
+    public: bool
+    """Whether everyone could see it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """Users of whom others must be told."""
+    """Users and posts of whom others must be told."""
 
     created: frozenset[uuid.UUID] = frozenset()
     """They were not there before."""
@@ -33,25 +45,45 @@ class Changes:
     """They have changed, or are deleted."""
     gone: Mapping[uuid.UUID, str] = field(default_factory=dict)
     """They are nobody any more, without a tombstone; with their clerk ids."""
+    posts: Mapping[uuid.UUID, Seen] = field(default_factory=dict)
+    """They have changed, or are there or gone with their author; as they were seen before."""
 
     def __or__(self, more: Changes) -> Changes:
-        """Return the changes of both."""
+        """Return the changes of both; `more` came later."""
         return Changes(
             created=self.created | more.created,
             others=self.others | more.others,
             gone={**self.gone, **more.gone},
+            posts={**more.posts, **self.posts},
         )
 
 
+async def see_posts(
+    connection: Connection, authors: Collection[uuid.UUID], *, shown: bool = True
+) -> dict[uuid.UUID, Seen]:
+    """Return the living posts of these users, as others saw them until now, or had not `shown`.
+
+    To be called before their author's end or return is told, with the authors' rows locked.
+    """
+    if not authors:
+        return {}
+    rows = await connection.fetch(_SQL["see_posts"], list(authors))
+    return {row["id"]: Seen(row["owner"], shown, shown and row["public"]) for row in rows}
+
+
 async def tell(connection: Connection, changes: Changes) -> None:
-    """Put the state of these users into the outbox, as it is now.
+    """Put the state of these users and posts into the outbox, as it is now.
 
     To be called at the end of the transaction that has locked and changed their rows: others who
     tell wait from here on, until it is committed.
     """
     users = sorted(changes.created | changes.others | changes.gone.keys())
-    if users:
+    if users or changes.posts:
         await connection.execute(_SQL["lock_outbox"])
+    if users:
         created = [user in changes.created for user in users]
         gone = [changes.gone.get(user) for user in users]
         await connection.execute(_SQL["tell_users"], users, created, gone)
+    if changes.posts:
+        posts = columns((post, *seen) for post, seen in changes.posts.items())
+        await connection.execute(_SQL["tell_posts"], *posts)

@@ -55,3 +55,96 @@ told AS (
     RETURNING position
 )
 SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count(*) > 0
+
+-- name: see_posts
+-- The living posts of these users, by the index on user_id.
+SELECT posts.id, users.clerk_id AS owner, posts.status = 'published' AS public
+FROM posts
+JOIN users ON users.id = posts.user_id
+WHERE posts.user_id = ANY($1::uuid[])
+    AND posts.created_at IS NOT NULL
+    AND posts.deleted_at IS NULL
+
+-- name: tell_posts
+-- Put the state of posts into the outbox, as tell_users does. $2 is whose they are, $3 whether
+-- they were there for others before, $4 whether for everyone. A post that is withdrawn is deleted
+-- for everyone, and there again for its author alone. What was told before of one that is gone is
+-- forgotten, and of one that is withdrawn nobody else gets to see it: by the index on the owner.
+WITH start AS (
+    SELECT greatest(
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+        (SELECT max(position) FROM outbox) + 1,
+        (SELECT position FROM relay_progress WHERE name = 'outbox') + 1
+    ) AS position
+),
+changed AS MATERIALIZED (
+    SELECT
+        seen.*,
+        seen.public AND posts.status = 'draft' AS withdrawn,
+        posts.id IS NULL AS gone,
+        posts.user_id, posts.version, posts.title, posts.body, posts.status, posts.created_at,
+        posts.updated_at
+    FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[])
+        AS seen (id, owner, visible, public)
+    LEFT JOIN (posts JOIN users ON users.id = posts.user_id AND users.status <> 'deleted')
+        ON posts.id = seen.id AND posts.created_at IS NOT NULL AND posts.deleted_at IS NULL
+    WHERE seen.visible OR posts.id IS NOT NULL
+),
+placed AS (
+    SELECT
+        changed.*, step.ends,
+        start.position + row_number() OVER (ORDER BY id, step.ends DESC) - 1 AS place
+    FROM start, changed
+    CROSS JOIN LATERAL (
+        SELECT true AS ends WHERE gone OR withdrawn
+        UNION ALL
+        SELECT false WHERE NOT gone
+    ) AS step
+),
+forgotten AS (
+    DELETE FROM outbox
+    USING changed
+    WHERE outbox.owner = changed.owner
+        AND outbox.topic = 'post.changes'
+        AND outbox.key = changed.id::text
+        AND changed.gone
+        AND outbox.state IS NOT NULL
+),
+hidden AS (
+    UPDATE outbox SET public = false
+    FROM changed
+    WHERE outbox.owner = changed.owner
+        AND outbox.topic = 'post.changes'
+        AND outbox.key = changed.id::text
+        AND changed.withdrawn
+        AND outbox.public
+        AND outbox.state IS NOT NULL
+),
+told AS (
+    INSERT INTO outbox (position, topic, key, type, owner, public, state)
+    SELECT
+        place, 'post.changes', id::text,
+        CASE
+            WHEN ends THEN 'clerkwork.post.deleted'
+            WHEN visible THEN 'clerkwork.post.updated'
+            ELSE 'clerkwork.post.created'
+        END,
+        owner,
+        CASE WHEN ends THEN public ELSE status = 'published' END,
+        CASE WHEN NOT ends THEN json_build_object(
+            'schema_version', 1,
+            'sequence', place,
+            'version', version,
+            'id', id,
+            'user_id', user_id,
+            'clerk_user_id', owner,
+            'title', title,
+            'body', body,
+            'status', status,
+            'created_at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+            'updated_at', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+        ) END
+    FROM placed
+    RETURNING position
+)
+SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count(*) > 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
+from deploy.rebuild.shadow import SHADOW
 from schema.postgres.statements import read_statements
+from workers.derive import derive_user_data
 from workers.erase import erase_users
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import timedelta
 
     import asyncpg
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 APPLICATIONS: Final = ("preferences", "feature_flags", "onboarding_status")
-"""Keys of user_data that no event of Clerk's has a say in."""
+"""Keys of user_data that no event of Clerk's has a say in: users set them, by commands."""
 
 _SQL: Final = read_statements(__file__)
 
@@ -24,9 +28,14 @@ async def finish(connection: Connection, *, erase_after: timedelta) -> None:
     """Do it, in a transaction of the caller's; doing it again changes nothing.
 
     Restorations, and how long whose data is held back, are the operators'; some keys of user_data
-    are the application's; that a session has run out is said by maintenance alone. All of it is
-    taken over where the rebuilt row allows it, so that what is left to differ is damage.
+    are the users'; that a session has run out is said by maintenance alone. All of it is taken
+    over where the rebuilt row allows it, so that what is left to differ is damage.
     """
+    named = await connection.fetch(_SQL["name_speakers"], APPLICATIONS)
+    if named:
+        async with _shadow(connection):
+            ids = [row["id"] for row in named]
+            await derive_user_data(connection, ids, history_limit=0)  # they have no history
     await connection.execute(_SQL["void_deletions"])
     await connection.execute(_SQL["copy_restorations"])
     settled = await connection.fetch(_SQL["settle_deletions"], erase_after)
@@ -40,8 +49,15 @@ async def finish(connection: Connection, *, erase_after: timedelta) -> None:
 async def _erase(connection: Connection, settled: list[asyncpg.Record]) -> None:
     due = [row["id"] for row in settled if row["erase_at"] is None]
     if due:
-        async with connection.transaction():
-            live = await connection.fetchval(_SQL["read_search_path"])
-            await connection.execute(_SQL["set_search_path"], "rebuild")
+        async with _shadow(connection):
             await erase_users(connection, due)
-            await connection.execute(_SQL["set_search_path"], live)
+
+
+@contextlib.asynccontextmanager
+async def _shadow(connection: Connection) -> AsyncIterator[None]:
+    """Have names mean what is in the shadow while the context lasts."""
+    async with connection.transaction():
+        live = await connection.fetchval(_SQL["read_search_path"])
+        await connection.execute(_SQL["set_search_path"], SHADOW)
+        yield
+        await connection.execute(_SQL["set_search_path"], live)

@@ -1,3 +1,18 @@
+-- name: name_speakers
+-- Those who are known by what they have said alone, in commands, which Kafka does not keep: posts
+-- and user_data stay as they are and must have somebody to belong to. Returns who is new.
+INSERT INTO rebuild.users (id, clerk_id)
+SELECT id, clerk_id FROM users AS live
+WHERE NOT EXISTS (SELECT FROM rebuild.users WHERE users.id = live.id)
+    AND (
+        EXISTS (SELECT FROM posts WHERE posts.user_id = live.id)
+        OR EXISTS (
+            SELECT FROM user_data
+            WHERE user_data.user_id = live.id AND key = ANY($1::text[]) AND version > 0
+        )
+    )
+RETURNING id
+
 -- name: void_deletions
 -- Give back whom an operator has restored since the filling began, as restore.sql does. The whole
 -- table is read, as by the statements below.
@@ -57,15 +72,19 @@ WHERE key = ANY($1::text[])
     )
 
 -- name: copy_application_data
--- What the application has said of users who are there.
-INSERT INTO rebuild.user_data AS rebuilt (user_id, key, value)
-SELECT live.user_id, live.key, live.value
+-- What users, and the application, have said of users who are there, with when.
+INSERT INTO rebuild.user_data AS rebuilt (user_id, key, value, version, version_event_id)
+SELECT live.user_id, live.key, live.value, live.version, live.version_event_id
 FROM user_data AS live
 JOIN rebuild.users ON users.id = live.user_id
     AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
 WHERE live.key = ANY($1::text[])
-ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
-WHERE rebuilt.value IS DISTINCT FROM excluded.value
+ON CONFLICT (user_id, key) DO UPDATE SET
+    value = excluded.value,
+    version = excluded.version,
+    version_event_id = excluded.version_event_id
+WHERE row(rebuilt.value, rebuilt.version, rebuilt.version_event_id)
+    IS DISTINCT FROM row(excluded.value, excluded.version, excluded.version_event_id)
 
 -- name: copy_session_ends
 -- Sessions that maintenance has marked rightly, which says when it last ran.

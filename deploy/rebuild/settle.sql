@@ -5,7 +5,7 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'
 -- name: keep_writers_out
 -- Readers go on. In the order of workers, who wait for the users first.
 LOCK TABLE users, user_data, user_names, sessions, organizations, organization_memberships,
-    organization_invitations IN SHARE ROW EXCLUSIVE MODE
+    organization_invitations, posts IN SHARE ROW EXCLUSIVE MODE
 
 -- name: analyze
 -- Or the first plans after a swap would be for empty tables.

@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from deploy.rebuild.shadow import TABLES, require_no_obstacle
 from schema.postgres.statements import read_statements
 from workers.erase import erase_users
-from workers.tell import Changes, tell
+from workers.tell import Changes, see_posts, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,9 @@ async def _keep_readers_out(connection: Connection) -> None:
 
 async def _tell(connection: Connection, changed: Sequence[asyncpg.Record]) -> int:
     """Erase what is left of those who are tombstones now, and tell of all; at the very end."""
+    posts = await see_posts(connection, [row["id"] for row in changed if row["hidden"]])
+    again = [row["id"] for row in changed if row["shown"]]
+    posts |= await see_posts(connection, again, shown=False)
     erased = [row["id"] for row in changed if row["erased"]]
     if erased:
         await erase_users(connection, erased)
@@ -95,6 +98,7 @@ async def _tell(connection: Connection, changed: Sequence[asyncpg.Record]) -> in
             created=frozenset(row["id"] for row in told if row["created"]),
             others=frozenset(row["id"] for row in told if not (row["created"] or row["gone"])),
             gone={row["id"]: row["clerk_id"] for row in told if row["gone"]},
+            posts=posts,
         ),
     )
     return len(told)

@@ -1,6 +1,6 @@
 -- name: find_changed
 -- Users of whom others see another state or version, or who are tombstones only in the rebuilt
--- table. Both tables are read from end to end.
+-- table, or whose posts are hidden or shown by what the rebuilt table says of them. Both tables are read from end to end.
 SELECT *
 FROM (
     SELECT
@@ -18,7 +18,9 @@ FROM (
             rebuilt.public_metadata, rebuilt.created_at, rebuilt.version
         ) AS told,
         rebuilt.deleted_at IS NOT NULL AND rebuilt.erase_at IS NULL
-            AND (live.deleted_at IS NULL OR live.erase_at IS NOT NULL) AS erased
+            AND (live.deleted_at IS NULL OR live.erase_at IS NOT NULL) AS erased,
+        live.deleted_at IS NULL AND rebuilt.deleted_at IS NOT NULL AS hidden,
+        live.deleted_at IS NOT NULL AND rebuilt.deleted_at IS NULL AS shown
     FROM users AS live
     FULL JOIN rebuild.users AS rebuilt USING (id)
     CROSS JOIN LATERAL (
@@ -27,7 +29,7 @@ FROM (
             coalesce(rebuilt.status, 'pending') NOT IN ('pending', 'deleted') AS after
     ) AS seen
 ) AS compared
-WHERE told OR erased
+WHERE told OR erased OR hidden OR shown
 
 -- name: list_references
 -- Foreign keys of other tables to these: what drops each, and what sets it anew by the same names,
@@ -113,9 +115,9 @@ LOCK TABLE rebuild.users, rebuild.user_data, rebuild.user_names, rebuild.session
 SET LOCAL lock_timeout = '100ms'
 
 -- name: keep_readers_out
--- Writers are out already.
+-- Writers are out already. Posts stay, but their reference to users is set anew.
 LOCK TABLE users, user_data, user_names, sessions, organizations, organization_memberships,
-    organization_invitations IN ACCESS EXCLUSIVE MODE
+    organization_invitations, posts IN ACCESS EXCLUSIVE MODE
 
 -- name: wait_as_before
 -- As deploy/database.py has it.

@@ -8,9 +8,11 @@ them, workers read them.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import msgspec
+
+from schema.kafka.clerk import Id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,9 @@ MAX_TITLE: Final = 200
 MAX_BODY: Final = 50_000
 """Characters of a post's text."""
 
+Title: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TITLE)]
+Body: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_BODY)]
+
 OwnKey = Literal["preferences", "feature_flags", "onboarding_status"]
 """The keys of user_data that users set."""
 
@@ -39,10 +44,10 @@ class PostCreation(msgspec.Struct, frozen=True, kw_only=True):
     """Create a post. Given twice, the earlier time counts, and no change of the post is undone."""
 
     id: uuid.UUID
-    user_id: str
+    user_id: Id
     """Clerk's id of the author."""
-    title: str
-    body: str
+    title: Title
+    body: Body
     status: Literal["draft", "published"]
 
 
@@ -50,10 +55,10 @@ class PostChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Change some fields of a post: of each the change with the latest time counts."""
 
     id: uuid.UUID
-    user_id: str
-    title: str | None = None
+    user_id: Id
+    title: Title | None = None
     """None leaves it as it is."""
-    body: str | None = None
+    body: Body | None = None
     status: Literal["draft", "published"] | None = None
 
 
@@ -61,13 +66,13 @@ class PostDeletion(msgspec.Struct, frozen=True, kw_only=True):
     """Delete a post for good: nothing brings it back, whatever arrives later."""
 
     id: uuid.UUID
-    user_id: str
+    user_id: Id
 
 
 class DataPut(msgspec.Struct, frozen=True, kw_only=True):
     """Set a key of user_data: the command with the latest time counts, a deletion too."""
 
-    user_id: str
+    user_id: Id
     key: OwnKey
     value: msgspec.Raw
     """In the shape of schema/postgres/user_data.py."""
@@ -76,7 +81,7 @@ class DataPut(msgspec.Struct, frozen=True, kw_only=True):
 class DataDeletion(msgspec.Struct, frozen=True, kw_only=True):
     """Delete a key of user_data."""
 
-    user_id: str
+    user_id: Id
     key: OwnKey
 
 

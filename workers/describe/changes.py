@@ -91,7 +91,7 @@ def _tombstone(contract: Contract) -> Message:
 
 
 def _example(contract: Contract) -> UserState | PostState:
-    user = user_state(SAMPLES[USER_EVENTS])
+    user = user_state(SAMPLES[USER_EVENTS][0])
     return user if isinstance(user, contract.model) else post_state(user)
 
 

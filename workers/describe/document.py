@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from schema import VERSION
 from schema.kafka.topics import TOPICS
 from workers.describe.changes import change_messages, change_schemas
+from workers.describe.commands import command_schemas
 from workers.describe.events import event_schemas
 from workers.describe.headers import HEADERS
 from workers.describe.messages import JSON, Message, inbound_messages
@@ -28,9 +29,10 @@ BINDING: Final = {"bindingVersion": "0.5.0"}
 """The version of Kafka's bindings that is spoken here."""
 
 ABOUT: Final = (
-    "Clerk users in your Postgres: webhooks come in on `clerk.*`, and what they have changed goes"
-    " out on `*.changes`. Delivery is at least once, in order for each key. Ignore fields, headers"
-    " and types of changes that you do not know; a field that is promised stays as it is."
+    "Clerk users in your Postgres: webhooks come in on `clerk.*`, what signed-in users ask for on"
+    " `app.*`, and what they have changed goes out on `*.changes`. Delivery is at least once, in"
+    " order for each key. Ignore fields, headers and types of changes that you do not know; a field"
+    " that is promised stays as it is."
 )
 
 
@@ -51,7 +53,7 @@ def build_document() -> dict[str, Any]:
         "operations": {_name(step): _tell_step(step, messages) for step in STEPS},
         "components": {
             "messages": {f"{each.topic.name}.{each.name}": each.tell() for each in messages},
-            "schemas": event_schemas() | dict(HEADERS) | change_schemas(),
+            "schemas": event_schemas() | command_schemas() | dict(HEADERS) | change_schemas(),
         },
     }
 
@@ -114,6 +116,4 @@ def _name(step: Step) -> str:
 
 
 def _describe(topic: Topic) -> str:
-    words = f"{topic.value[0].upper()}{topic.value[1:]}."
-    written = any(step.topic == topic and step.action == "send" for step in STEPS)
-    return words if written else f"{words} Nothing is written there yet."
+    return f"{topic.value[0].upper()}{topic.value[1:]}."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import inspect as kinds
 
-from schema.kafka import clerk
+from schema.kafka import clerk, commands
 from workers.project import PROJECTIONS
 from workers.project.organizations import (
     project_invitation,
@@ -26,7 +26,8 @@ from workers.project.sessions import project_session
 from workers.project.users import project_user, project_user_deletion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import ModuleType
 
     from workers.project import Projection
 
@@ -53,12 +54,18 @@ def event_schemas() -> dict[str, Any]:
     Names begin with `clerk.`; references are those of an AsyncAPI document.
     """
     schemas: dict[str, Any] = {}
-    for struct in (clerk.Envelope, *DATA.values()):
-        schemas |= dict(_walk(kinds.type_info(struct)))
+    structs: list[type[msgspec.Struct]] = [clerk.Envelope, *DATA.values()]
+    for struct in structs:
+        schemas |= tell_structs(struct)
     envelope = schemas[EVENT]
     envelope["properties"]["type"] |= {"minLength": 1, "maxLength": clerk.MAX_TYPE_LENGTH}
     envelope["allOf"] = list(_data_by_type())
     return schemas
+
+
+def tell_structs(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return name -> schema of a structure and of those inside."""
+    return dict(_walk(kinds.type_info(struct)))
 
 
 def reference(name: str) -> dict[str, str]:
@@ -70,14 +77,22 @@ def _data_by_type() -> Iterator[dict[str, Any]]:
     """Yield what `data` is for each type that changes something here."""
     for struct in dict.fromkeys(DATA.values()):
         types = [each for each, projection in PROJECTIONS.items() if DATA[projection] is struct]
-        yield {
-            "if": {"properties": {"type": {"enum": types}}, "required": ["type"]},
-            "then": {"properties": {"data": reference(_name(struct))}},
-        }
+        yield tell_condition("type", types, "data", reference(name_struct(struct)))
 
 
-def _name(struct: type[Any]) -> str:
-    return f"clerk.{struct.__name__}"
+def tell_condition(
+    field: str, values: Sequence[str], other: str, schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return that where `field` has one of the values, `other` is as the schema says."""
+    return {
+        "if": {"properties": {field: {"enum": list(values)}}, "required": [field]},
+        "then": {"properties": {other: dict(schema)}},
+    }
+
+
+def name_struct(struct: type[Any]) -> str:
+    """Return the name of its schema: that of its module, and its own."""
+    return f"{struct.__module__.rpartition('.')[2]}.{struct.__name__}"
 
 
 def _walk(kind: kinds.Type) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,7 +105,7 @@ def _walk(kind: kinds.Type) -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(kind, kinds.StructType):
         for field in kind.fields:
             yield from _walk(field.type)
-        yield _name(kind.cls), _tell_struct(kind)
+        yield name_struct(kind.cls), _tell_struct(kind)
 
 
 def _tell_struct(kind: kinds.StructType) -> dict[str, Any]:
@@ -114,11 +129,19 @@ def _tell(kind: kinds.Type) -> dict[str, Any]:
     if isinstance(kind, kinds.AnyType | kinds.RawType):
         return {}
     if isinstance(kind, kinds.StructType):
-        return reference(_name(kind.cls))
+        return reference(name_struct(kind.cls))
     if isinstance(kind, kinds.ListType):
         return {"type": "array", "items": _tell(kind.item_type)}
     if isinstance(kind, kinds.UnionType):
         return _tell_either([_tell(each) for each in kind.types])
+    return _tell_text(kind)
+
+
+def _tell_text(kind: kinds.Type) -> dict[str, Any]:
+    if isinstance(kind, kinds.UUIDType):
+        return {"type": "string", "format": "uuid"}
+    if isinstance(kind, kinds.LiteralType):
+        return {"enum": list(kind.values)}
     if isinstance(kind, kinds.StrType):
         bounds = {"minLength": kind.min_length, "maxLength": kind.max_length}
         # Python's end of the text is another in the dialect of JSON Schema (ECMA-262).
@@ -136,11 +159,16 @@ def _tell_either(options: list[dict[str, Any]]) -> dict[str, Any]:
     return {"anyOf": options}
 
 
+def _parse(module: ModuleType) -> list[ast.stmt]:
+    return ast.parse(inspect.getsource(module)).body
+
+
 @cache
 def _docstrings() -> Mapping[tuple[str, str], str]:
     """Return (class, field) -> what stands below the field in the source."""
     found = {}
-    for node in ast.parse(inspect.getsource(clerk)).body:
+    nodes = [each for module in (clerk, commands) for each in _parse(module)]
+    for node in nodes:
         body = node.body if isinstance(node, ast.ClassDef) else []
         for field, text in pairwise(body):
             match field, text:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import schema.kafka
 from schema.kafka.changes import PostState, UserState
 from schema.kafka.clerk import Envelope, occurred_at, read_envelope, read_subject
+from schema.kafka.commands import SOURCE as COMMANDS
+from schema.kafka.commands import TYPES, write_command
 from schema.kafka.headers import (
     SOURCE,
     EventHeaders,
@@ -22,6 +23,8 @@ from schema.kafka.headers import (
     write_failure_headers,
 )
 from schema.kafka.topics import GROUP, RETRY_DELAYS, Topic
+from schema.postgres.ids import derive_post_id
+from workers.describe.commands import COMMAND_ID, EXAMPLES
 from workers.project import project
 from workers.project.users import UserRow
 
@@ -32,13 +35,16 @@ if TYPE_CHECKING:
 
 _DIRECTORY: Final = Path(schema.kafka.__file__).with_name("samples")
 _EVENT_ID: Final = "msg_37ZrW2mQkV0nXyB4cD6fH8jL1pT"
+_ISSUED_MS: Final = 1_767_225_660_000
 _REQUEST_ID: Final = "01KDVDNJ2E9W9Q0Q2T8ZB3M5R7"
-_POST_ID: Final = uuid.UUID("0198a1c4-7c1e-7d3a-9b55-2f6e8c4d1a20")
 
 
 @cache
 def read_sample(name: str) -> bytes:
-    """Return a recorded body."""
+    """Return a recorded body, or that of a command, which are made up."""
+    commands = {TYPES[type(command)]: command for command in EXAMPLES}
+    if name in commands:
+        return write_command(commands[name], issued_ms=_ISSUED_MS)
     return (_DIRECTORY / f"{name}.json").read_bytes()
 
 
@@ -112,7 +118,7 @@ def post_state(author: UserState) -> PostState:
         schema_version=1,
         sequence=round(at.timestamp() * 1_000_000),
         version=round(at.timestamp() * 1000),
-        id=_POST_ID,
+        id=derive_post_id(author.clerk_id, COMMAND_ID),
         user_id=author.id,
         clerk_user_id=author.clerk_id,
         title="Hello",
@@ -126,13 +132,14 @@ def post_state(author: UserState) -> PostState:
 def _event_headers(envelope: Envelope) -> RawHeaders:
     """Return what ingest writes about an event that belongs to a user, or to no one."""
     subject = read_subject(envelope)
+    is_command = envelope.type in TYPES.values()
     return write_event_headers(
         EventHeaders(
-            event_id=_EVENT_ID,
+            event_id=COMMAND_ID if is_command else _EVENT_ID,
             event_type=envelope.type,
-            source=envelope.instance_id or SOURCE,
+            source=COMMANDS if is_command else envelope.instance_id or SOURCE,
             occurred_at=occurred_at(envelope),
-            subject=subject.id if envelope.type.startswith("user.") else None,
+            subject=subject.id if envelope.type.startswith("user.") else subject.user_id,
             request_id=_REQUEST_ID,
         )
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from schema.kafka.changes import SOURCE as RELAY
+from schema.kafka.commands import SOURCE as COMMANDS
 from schema.kafka.headers import MAX_MESSAGE_BYTES
 from schema.kafka.headers import SOURCE as INGEST
 
@@ -33,9 +34,15 @@ SPECVERSION: Final = {"ce_specversion": _text("version of CloudEvents", const="1
 CONTENT_TYPE: Final = {"content-type": _text("media type of the value", const="application/json")}
 
 EVENT: Final[Headers] = SPECVERSION | {
-    "ce_id": _text("the svix-id, the same for every delivery of one event", minLength=1),
-    "ce_type": _text("Clerk's type of the event, or `unreadable`", minLength=1),
-    "ce_source": _text(f"Clerk's instance; {INGEST} where the event names none", minLength=1),
+    "ce_id": _text(
+        "the svix-id, or the command's id; the same for every delivery of one event or command",
+        minLength=1,
+    ),
+    "ce_type": _text("Clerk's type of the event, the command's, or `unreadable`", minLength=1),
+    "ce_source": _text(
+        f"Clerk's instance; {INGEST} where the event names none, {COMMANDS} of commands",
+        minLength=1,
+    ),
     **CONTENT_TYPE,
     "x-request-id": _text("the request to ingest that brought it", minLength=1),
 }

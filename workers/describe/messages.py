@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from schema.kafka.commands import COMMAND_TYPES
 from schema.kafka.topics import (
     CLERK_EVENTS,
     ORG_EVENTS,
     RETRY_DELAYS,
     SOURCES,
     UNREADABLE,
+    USER_COMMANDS,
     USER_EVENTS,
     Topic,
     dead_letter_topic,
     retry_topic,
 )
+from workers.describe.commands import COMMAND
 from workers.describe.events import EVENT, reference
 from workers.describe.examples import event_example, failed_example, unreadable_example
 
@@ -26,15 +29,15 @@ JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 """The media type of what is kept whatever it is."""
 
-SAMPLES: Final[Mapping[Topic, str]] = {
-    USER_EVENTS: "user.created",
-    ORG_EVENTS: "organization.created",
-    UNREADABLE: "user.created",
+SAMPLES: Final[Mapping[Topic, Sequence[str]]] = {
+    USER_EVENTS: ["user.created"],
+    ORG_EVENTS: ["organization.created"],
+    USER_COMMANDS: COMMAND_TYPES,
+    UNREADABLE: ["user.created"],
 }
-"""Topic -> the recorded webhook that shows what it holds."""
+"""Topic -> the recorded webhooks, or the commands, that show what it holds."""
 
 ANYTHING: Final[Mapping[str, Any]] = {"description": "byte for byte as it came, readable or not"}
-COMMAND: Final[Mapping[str, Any]] = {"type": "object", "description": "a command"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,7 @@ def _event(source: Topic) -> Message:
         title="Event of Clerk's" if source in CLERK_EVENTS else "Command",
         headers="headers.event",
         payload=_payload(source),
-        examples=[event_example(sample) for sample in _samples(source)],
+        examples=[event_example(sample) for sample in SAMPLES[source]],
     )
 
 
@@ -103,7 +106,7 @@ def _postponed(source: Topic, delay: str) -> Message:
         title=f"Record that is tried again after {RETRY_DELAYS[delay]} s",
         headers="headers.postponed",
         payload=_payload(source),
-        examples=[failed_example(each, source, delay=delay) for each in _samples(source)],
+        examples=[failed_example(each, source, delay=delay) for each in SAMPLES[source]],
     )
 
 
@@ -115,7 +118,7 @@ def _letter(source: Topic) -> Message:
         headers="headers.dead",
         payload=ANYTHING,
         content_type=BYTES,
-        examples=[failed_example(each, source, delay=None) for each in _samples(source)],
+        examples=[failed_example(each, source, delay=None) for each in SAMPLES[source]],
     )
 
 
@@ -127,13 +130,9 @@ def _unreadable() -> Message:
         headers="headers.unreadable",
         payload=ANYTHING,
         content_type=BYTES,
-        examples=[unreadable_example(each) for each in _samples(UNREADABLE)],
+        examples=[unreadable_example(each) for each in SAMPLES[UNREADABLE]],
     )
 
 
-def _samples(topic: Topic) -> Sequence[str]:
-    return [SAMPLES[topic]] if topic in SAMPLES else []
-
-
 def _payload(source: Topic) -> Mapping[str, Any]:
-    return reference(EVENT) if source in CLERK_EVENTS else COMMAND
+    return reference(EVENT if source in CLERK_EVENTS else COMMAND)

@@ -11,7 +11,9 @@ from schema.kafka.topics import (
     DESK_GROUP,
     GROUP,
     RETRY_DELAYS,
+    SOURCES,
     UNREADABLE,
+    USER_COMMANDS,
     Topic,
     dead_letter_topic,
     retry_group,
@@ -37,9 +39,11 @@ class Step(NamedTuple):
 def _steps() -> Iterator[Step]:
     for topic in CLERK_EVENTS:
         yield Step("ingest", "publish", "send", topic, "Publish a verified webhook")
+    yield Step("ingest", "publish", "send", USER_COMMANDS, "Publish what a signed-in user asks for")
     yield Step("ingest", "quarantine", "send", UNREADABLE, "Keep a webhook that cannot be read")
-    for topic in CLERK_EVENTS:
-        yield Step("worker", "apply", "receive", topic, "Apply events to PostgreSQL", GROUP)
+    for topic in SOURCES:
+        what = "commands" if topic == USER_COMMANDS else "events"
+        yield Step("worker", "apply", "receive", topic, f"Apply {what} to PostgreSQL", GROUP)
         for delay in RETRY_DELAYS:
             tier, group = retry_topic(topic, delay), retry_group(delay)
             yield Step("worker", "postpone", "send", tier, "Put aside what a bug has failed")
@@ -48,7 +52,7 @@ def _steps() -> Iterator[Step]:
         yield Step("worker", "park", "send", letters, "Keep what cannot be applied")
     for topic in DEAD_LETTER_TOPICS:
         yield Step("worker", "index", "receive", topic, "Index dead letters", DESK_GROUP)
-    for topic in CLERK_EVENTS:
+    for topic in SOURCES:
         yield Step("console", "replay", "send", topic, "Send a dead letter again, by hand")
     for topic in CHANGES:
         yield Step("relay", "tell", "send", topic, "Tell what has changed, once it is committed")

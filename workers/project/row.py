@@ -8,7 +8,7 @@ and ends like its events one by one.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from schema.kafka.clerk import read_ms, time_from_ms
 
@@ -69,6 +69,15 @@ class Versioned(Protocol):
     @abstractmethod
     def version_event_id(self) -> str:
         """The svix-id."""
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A row that several events may each have a part in."""
+
+    @abstractmethod
+    def is_in(self, whole: Any) -> bool:
+        """Say whether the merged row has something of this one."""
 
 
 def version_order(row: Versioned) -> Order:

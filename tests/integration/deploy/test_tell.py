@@ -27,7 +27,7 @@ async def test_every_user_is_told_of_again(
     told = await tell_all(database_url)
     rows = await database.fetch("SELECT key, type, state IS NULL AS empty FROM outbox")
 
-    assert told == 5
+    assert told == (5, 0)
     assert {tuple(row) for row in rows} == {
         *((user, USER_UPDATED, False) for user in living),
         (gone, USER_DELETED, True),

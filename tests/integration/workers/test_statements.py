@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schema.kafka.commands import DataDeletion
+from schema.postgres.ids import derive_post_id
 from schema.postgres.statements import read_statements
+from tests.commands import change_post, command_record, create_post
 from tests.factories import make_body, make_record, user_event
 from workers import apply as apply_module
-from workers import derive, erase, record, tell
+from workers import derive, edit, erase, record, tell
 from workers.apply import Policy, apply
 from workers.decode import decode
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import asyncpg
+    from aiokafka import ConsumerRecord
 
     from workers.decode import Event
 
@@ -34,10 +38,10 @@ TYPES = (
 )
 STATEMENTS = {
     name: statement
-    for module in (apply_module, derive, erase, record, tell)
+    for module in (apply_module, derive, edit, erase, record, tell)
     for name, statement in read_statements(module.__file__ or "").items()
 }
-MOST = 18
+MOST = 22
 IDS = re.compile(rb"(user|org|orgmem|orginv|sess)_37")
 
 
@@ -50,7 +54,16 @@ def _mixture(times: int) -> list[Event]:
             # All recorded ids begin alike.
             body = IDS.sub(rb"\1_%d_37" % number, make_body(kind))
             events.append(decode(make_record(body, event_id=f"msg_{kind}_{number}")))
+        events += [decode(record) for record in _commands(f"user_{number}_37")]
     return events
+
+
+def _commands(author: str) -> Iterator[ConsumerRecord[Any, Any]]:
+    post = derive_post_id(author, "cmd_1")
+    yield command_record(create_post(author, post), command_id=f"cmd_1{author}")
+    yield command_record(change_post(author, post, title="New"), command_id=f"cmd_2{author}")
+    unset = DataDeletion(user_id=author, key="preferences")
+    yield command_record(unset, command_id=f"cmd_3{author}")
 
 
 @pytest.fixture
@@ -70,16 +83,18 @@ def _statements(queries: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("erase_after", [timedelta(0), timedelta(days=1)])
-async def test_a_batch_is_eighteen_statements_at_most(
+async def test_a_batch_is_twenty_two_statements_at_most(
     pool: Pool, seen: list[str], erase_after: timedelta
 ) -> None:
     """Their number grows neither with the batch nor with what is in it."""
     counts = []
     for times in (1, 40):
-        await apply(pool, _mixture(times), Policy(erase_after=erase_after))
+        author = [decode(record) for record in _commands(f"user_{times}_gone")]
+        await apply(pool, [*_mixture(times), *author], Policy(erase_after=erase_after))
         seen.clear()
-        somebody_new = decode(make_record(user_event(f"user_{times}", at=0)))
-        await apply(pool, [*_mixture(times), somebody_new], Policy(erase_after=erase_after))
+        goes = decode(make_record(user_event(f"user_{times}_gone", at=0, kind="user.deleted")))
+        comes = decode(make_record(user_event(f"user_{times}", at=0)))
+        await apply(pool, [*_mixture(times), goes, comes], Policy(erase_after=erase_after))
         counts.append(_statements(seen))
 
     assert counts[0] == counts[1]
@@ -124,6 +139,12 @@ FILL = """
     INSERT INTO outbox (position, topic, key, type, owner, state)
     SELECT row_number() OVER (), 'user.changes', clerk_id, 'clerkwork.user.created', clerk_id, '{}'
     FROM users;
+    INSERT INTO posts (id, user_id, title, status, created_at, updated_at)
+    SELECT gen_random_uuid(), id, 'Hello', 'published', now(), now() FROM users;
+    INSERT INTO outbox (position, topic, key, type, owner, public, state)
+    SELECT 3000 + row_number() OVER (), 'post.changes', posts.id::text,
+        'clerkwork.post.created', clerk_id, true, '{}'
+    FROM posts JOIN users ON users.id = posts.user_id;
     INSERT INTO relay_progress (name, position, published_at) VALUES ('outbox', 1, now());
     ANALYZE;
 """

@@ -32,7 +32,16 @@ from schema.kafka.headers import (
     write_failure_headers,
 )
 from schema.kafka.letters import write_replay_headers
-from schema.kafka.topics import CHANGES, CLERK_EVENTS, DESK_GROUP, GROUP, TOPICS, UNREADABLE, Topic
+from schema.kafka.topics import (
+    CHANGES,
+    CLERK_EVENTS,
+    DESK_GROUP,
+    GROUP,
+    SOURCES,
+    TOPICS,
+    UNREADABLE,
+    Topic,
+)
 from tests.describing import DOCUMENT, find_faults, message_of
 from workers.describe.changes import KINDS
 from workers.describe.document import build_document
@@ -145,11 +154,9 @@ def test_groups_read_what_they_read() -> None:
             read.setdefault(group, set()).add(_resolve(operation["channel"]["$ref"])["address"])
 
     assert read == {
-        GROUP: {topic.name for topic in CLERK_EVENTS},
+        GROUP: {topic.name for topic in SOURCES},
         **{
-            f"clerkwork.projector.retry.{tier}": {
-                f"{topic.name}.retry.{tier}" for topic in CLERK_EVENTS
-            }
+            f"clerkwork.projector.retry.{tier}": {f"{topic.name}.retry.{tier}" for topic in SOURCES}
             for tier in ("10s", "1m", "10m")
         },
         DESK_GROUP: {topic.name for topic in TOPICS if topic.name.endswith(".dlq")},
@@ -215,11 +222,11 @@ def test_every_header_is_explained(name: str) -> None:
 
 @pytest.mark.parametrize(("topic", "name"), MESSAGES)
 def test_examples_are_what_they_are_examples_of(topic: str, name: str) -> None:
-    """Headers and value hold to their schemas; only for commands there is none yet."""
+    """Headers and value hold to their schemas."""
     message = message_of(topic, name)
     examples = message.get("examples", [])
 
-    assert bool(examples) != topic.startswith("app.")
+    assert examples
     for example in examples:
         assert find_faults(example["payload"], message["payload"]) == []
         if "headers" in example:

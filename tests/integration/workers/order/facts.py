@@ -18,9 +18,13 @@ class BadEventError(Exception):
     """The event cannot be read; it changes nothing and is dead."""
 
 
+class RefusedError(Exception):
+    """The command is not its user's to give; it changes nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """One event as it was published: its svix-id, its body, and the user in its headers."""
+    """One event or command as it was published: its id, its body, and the user in its headers."""
 
     event_id: str
     body: Data
@@ -104,6 +108,34 @@ class InvitationTold(Fact):
 
     user: str
     organization: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostCreated(Fact):
+    """A post is written; `clerk_id` is its own id, as in the next two."""
+
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostChanged(Fact):
+    """Some fields of a post are changed: those of the row."""
+
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostDeleted(Fact):
+    """The end of a post."""
+
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSaid(Fact):
+    """A user sets a key of user_data, or deletes it: then the value is None."""
+
+    key: str
 
 
 def to_ms(value: Any) -> int:

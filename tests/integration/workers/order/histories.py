@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.route import route
 from schema.kafka.clerk import occurred_at, read_envelope, read_subject
+from schema.kafka.commands import COMMAND_TYPES
 from schema.kafka.headers import EventHeaders, write_event_headers
+from tests.commands import raw_command
 from tests.factories import make_record
 from tests.integration.workers.order.facts import Told
+from tests.integration.workers.order.speeches import speak
 from tests.integration.workers.order.worlds import SAMPLES, Data, Scribe, World, make_world
 from workers.decode import Event, decode
 
@@ -36,10 +39,17 @@ def seeded(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  # nothing here is a secret
 
 
-def make_history(chance: random.Random, tag: str, *, length: int) -> list[Told]:
-    """Return so many events of one world."""
+def make_history(
+    chance: random.Random, tag: str, *, length: int, commands: float = 0
+) -> list[Told]:
+    """Return so many events of one world; so much of it are commands."""
     world = make_world(chance, tag)
-    return [make_event(chance, world, number) for number in range(length)]
+    return [
+        make_command(chance, world, number)
+        if commands and chance.random() < commands
+        else make_event(chance, world, number)
+        for number in range(length)
+    ]
 
 
 def make_event(chance: random.Random, world: World, number: int) -> Told:
@@ -58,9 +68,24 @@ def make_event(chance: random.Random, world: World, number: int) -> Told:
     return Told(event_id=event_id, body=body, subject=subject)
 
 
+def make_command(chance: random.Random, world: World, number: int) -> Told:
+    """Return what somebody in a world asks for."""
+    scribe = Scribe(chance, world)
+    kind, data = speak(scribe)
+    body = {"type": kind, "timestamp": scribe.time(), "data": data}
+    if scribe.often(0.02):
+        del body["timestamp"]
+    asker = data.get("user_id") if scribe.often(0.98) else world.users[0]
+    event_id = f"cmd_{chance.choice(LETTERS)}{world.tag}_{number}"
+    return Told(event_id=event_id, body=body, subject=asker)
+
+
 def as_event(told: Told) -> Event:
     """Return the event as a worker reads it from Kafka."""
     text = json.dumps(told.body).encode()
+    if told.body["type"] in COMMAND_TYPES:
+        asker, kind = told.subject or "", told.body["type"]
+        return decode(raw_command(text, asker=asker, kind=kind, command_id=told.event_id))
     headers = EventHeaders(
         event_id=told.event_id,
         event_type=told.body["type"],

@@ -25,12 +25,14 @@ from tests.integration.workers.order.facts import (
     EPOCH,
     BadEventError,
     Data,
+    DataSaid,
     Fact,
     InvitationTold,
     MembershipTold,
     OrganizationDeletion,
     OrganizationNamed,
     OrganizationSnapshot,
+    RefusedError,
     SessionTold,
     Told,
     UserDeletion,
@@ -39,10 +41,12 @@ from tests.integration.workers.order.facts import (
     Version,
     moment,
 )
+from tests.integration.workers.order.hearing import hear
 from tests.integration.workers.order.reading import read
+from tests.integration.workers.order.writings import post_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 Key = tuple[Any, ...]
 Tables = dict[str, dict[Key, Data]]
@@ -54,6 +58,7 @@ KEYS: Final = {
     "user_names": ("user_id", "version"),
     "user_data": ("user_id", "key"),
     "sessions": ("id",),
+    "posts": ("id",),
     "organizations": ("id",),
     "organization_memberships": ("id",),
     "organization_invitations": ("id",),
@@ -61,14 +66,21 @@ KEYS: Final = {
 }
 ORGANIZATION: Final = (OrganizationNamed, OrganizationSnapshot, OrganizationDeletion)
 UNSEEN: Final[Version] = (0, 0, b"")
-BLANK_USER: Final = dict.fromkeys(
-    (
-        *("email", "first_name", "last_name", "username", "image_url", "external_id"),
-        *("last_sign_in_at", "last_active_at", "created_at", "updated_at", "deleted_at"),
-        *("signup_source", "last_event_at", "deletion_event_id", "held_status", "restored_at"),
+BLANK_USER: Final = (
+    dict.fromkeys(
+        (
+            *("email", "first_name", "last_name", "username", "image_url", "external_id"),
+            *("last_sign_in_at", "last_active_at", "created_at", "updated_at", "deleted_at"),
+            *("signup_source", "last_event_at", "deletion_event_id", "held_status"),
+        )
     )
-) | {"email_verified": False, "role": "user", "public_metadata": {}, "erase_at": False}
-"""Nothing known. `erase_at` says only whether there is one: its value is the clock's."""
+    | {"email_verified": False, "role": "user", "public_metadata": {}}
+    | {
+        "erase_at": False,
+        "restored_at": False,
+    }
+)
+"""Nothing known. The last two say only whether there is one: their values are the clock's."""
 
 BLANK_ORGANIZATION: Final = dict.fromkeys(
     ("name", "slug", "image_url", "created_at", "updated_at", "deleted_at")
@@ -76,10 +88,18 @@ BLANK_ORGANIZATION: Final = dict.fromkeys(
 
 
 def expected_tables(
-    events: Iterable[Told], *, held: bool = False, history_limit: int = 50
+    events: Iterable[Told],
+    *,
+    held: bool = False,
+    history_limit: int = 50,
+    restored: Collection[str] = (),
 ) -> Tables:
-    """Return every row of every table; `held` says that deletions are held back, not erased."""
-    return _Model(events, held=held, history_limit=history_limit).tables()
+    """Return every row of every table; `held` says that deletions are held back, not erased.
+
+    Users in `restored` were given back later than any deletion.
+    """
+    model = _Model(events, held=held, history_limit=history_limit, restored=restored)
+    return model.tables()
 
 
 @dataclass(frozen=True)
@@ -92,9 +112,22 @@ class _Verdict:
 class _Model:
     """All facts, and the questions that one asks of them."""
 
-    def __init__(self, events: Iterable[Told], *, held: bool, history_limit: int) -> None:
+    def __init__(
+        self,
+        events: Iterable[Told],
+        *,
+        held: bool,
+        history_limit: int,
+        restored: Collection[str],
+    ) -> None:
         self.verdicts = [_judge(told) for told in events]
-        self.facts = [fact for verdict in self.verdicts for fact in verdict.facts]
+        self.restored = set(restored)
+        self.facts = [
+            fact
+            for verdict in self.verdicts
+            for fact in verdict.facts
+            if not (isinstance(fact, UserDeletion) and fact.clerk_id in self.restored)
+        ]
         self.held, self.history_limit = held, history_limit
         self.users = sorted({fact.clerk_id for fact in self.all(UserNamed)})
         self.deleted = {fact.clerk_id for fact in self.all(UserDeletion)}
@@ -119,7 +152,10 @@ class _Model:
             "organization_memberships": [row for user in alive for row in self.memberships(user)],
             "organization_invitations": [row for user in alive for row in self.invitations(user)],
             "user_names": [row for user in alive for row in self.names(user)],
-            "user_data": [row for user in alive for row in self.user_data(user)],
+            "user_data": [
+                row for user in alive for row in [*self.user_data(user), *self.said(user)]
+            ],
+            "posts": [row for user in alive for row in post_rows(self.facts, user)],
             "events": [self.ledger(verdict) for verdict in self.verdicts],
         }
         return {
@@ -143,6 +179,7 @@ class _Model:
                 None if fact.at is None else moment(fact.at) for fact in self.all(UserNamed, user)
             ),
             "signup_source": strongest({fact.evidence for fact in snapshots}),
+            "restored_at": user in self.restored,
         }
         if deletions:
             row |= {"held_status": row["status"], "erase_at": True} | ended(deletions[-1])
@@ -244,9 +281,23 @@ class _Model:
             "signup_source": "invite" if invited else row["signup_source"],
         }
         return [
-            {"user_id": row["id"], "key": key, "value": value}
+            {"user_id": row["id"], "key": key, "value": value, "version": 0, "version_event_id": ""}
             for key, value in values.items()
             if value is not None
+        ]
+
+    def said(self, user: str) -> list[Data]:
+        """Return a user's rows of user_data that are the user's own words, the last of each key."""
+        last = {fact.key: fact for fact in self.all(DataSaid, user)}
+        return [
+            {
+                "user_id": derive_id(user),
+                "key": fact.key,
+                "value": fact.row["value"],
+                "version": fact.version[0],
+                "version_event_id": fact.version[2].decode(),
+            }
+            for fact in last.values()
         ]
 
     def ledger(self, verdict: _Verdict) -> Data:
@@ -264,7 +315,9 @@ class _Model:
 
 def _judge(told: Told) -> _Verdict:
     try:
-        facts = read(told)
+        facts = hear(told) if told.body["type"].startswith("clerkwork.") else read(told)
     except BadEventError:
         return _Verdict(told, [], "dead")
+    except RefusedError:
+        return _Verdict(told, [], "refused")
     return _Verdict(told, facts, "changed" if facts else "ignored")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from schema.postgres.ids import derive_id
 from tests.integration.workers.order.model import KEYS, Tables
@@ -34,9 +35,9 @@ async def found_tables(pool: asyncpg.Pool[asyncpg.Record]) -> Tables:
 
 
 def _translate(table: str, row: Data) -> Data:
-    row = {name: json.loads(row[name]) if name in JSON else row[name] for name in row}
+    row = {name: json.loads(row[name]) if name in JSON and row[name] else row[name] for name in row}
     if table == "users":
-        return row | {"erase_at": row["erase_at"] is not None}
+        return row | {name: row[name] is not None for name in ("erase_at", "restored_at")}
     if table == "events":
         row["outcome"] = CHANGED.get(row["outcome"], row["outcome"])
         return {name: row[name] for name in LEDGER}
@@ -57,11 +58,16 @@ def about(tables: Tables, history: Iterable[Told]) -> Tables:
     """Return the rows of whom and what a history names, and of its events."""
     told = list(history)
     ids = {derive_id(each) for each in _clerk_ids([each.body for each in told])}
-    mine = ids | {each.event_id for each in told}
+    posts = {UUID(each.body["data"]["id"]) for each in told if _is_of_post(each)}
+    mine = ids | posts | {each.event_id for each in told}
     return {
         table: {key: row for key, row in rows.items() if mine.intersection(key)}
         for table, rows in tables.items()
     }
+
+
+def _is_of_post(told: Told) -> bool:
+    return told.body["type"].startswith("clerkwork.post.") and "-" in told.body["data"]["id"]
 
 
 def _columns(expected: Data | None, found: Data | None) -> Iterable[tuple[str, Any, Any]]:

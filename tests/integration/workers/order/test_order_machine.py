@@ -23,9 +23,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from deploy.restore import restore
 from tests.integration.workers.order.crashes import CrashError, CrashingPool
-from tests.integration.workers.order.histories import as_event, make_event, seeded
+from tests.integration.workers.order.histories import as_event, make_command, make_event, seeded
 from tests.integration.workers.order.model import expected_tables
+from tests.integration.workers.order.retold import wrongly_retold
 from tests.integration.workers.order.tables import describe, differences, found_tables
 from tests.integration.workers.order.told import wrongly_told
 from tests.integration.workers.order.worlds import make_world
@@ -65,6 +67,7 @@ class Life(RuleBasedStateMachine):
     """Events, a database, and a worker that Kafka gives them to."""
 
     pool: ClassVar[Pool]
+    url: ClassVar[str]
     loop: ClassVar[asyncio.AbstractEventLoop]
     policy: ClassVar[Policy]
     done: ClassVar[Counter[str]] = Counter()
@@ -75,6 +78,7 @@ class Life(RuleBasedStateMachine):
         self.events: list[Event] = []
         self.committed: set[int] = set()
         self.again: list[int] = []
+        self.restored: set[str] = set()
 
     @initialize(seed=SEEDS)
     def begin(self, seed: int) -> None:
@@ -87,6 +91,12 @@ class Life(RuleBasedStateMachine):
     def happen(self, seed: int) -> None:
         """Something happens at Clerk; nobody here knows yet."""
         self.told.append(make_event(seeded(seed), self.world, len(self.told)))
+        self.events.append(as_event(self.told[-1]))
+
+    @rule(seed=SEEDS)
+    def ask(self, seed: int) -> None:
+        """Somebody asks for something; nobody here knows yet."""
+        self.told.append(make_command(seeded(seed), self.world, len(self.told)))
         self.events.append(as_event(self.told[-1]))
 
     @precondition(lambda self: self.told)
@@ -136,9 +146,9 @@ class Life(RuleBasedStateMachine):
         """Return which events the numbers mean."""
         return [pick % len(self.events) for pick in picks]
 
-    def run(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do `work` in the loop that the pool belongs to, and wait for it."""
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_S)
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do `work` in the loop that the pool belongs to, wait for it, and return what it does."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_S)
 
     async def apply(self, batch: Sequence[int], pool: Pool | None = None) -> None:
         """Apply a batch as a worker does."""
@@ -165,9 +175,10 @@ class Life(RuleBasedStateMachine):
     async def compare(self, history: list[Told]) -> None:
         """Fail unless the tables are as the model expects."""
         limit = self.policy.history_limit
-        expected = expected_tables(history, held=bool(self.policy.erase_after), history_limit=limit)
+        held = bool(self.policy.erase_after)
+        expected = expected_tables(history, held=held, history_limit=limit, restored=self.restored)
         lines = differences(expected, await found_tables(self.pool))
-        lines += await wrongly_told(self.pool)
+        lines += await wrongly_told(self.pool) + await wrongly_retold(self.pool)
         assert not lines, describe(f"with {self.policy}", history, lines)
 
 
@@ -184,13 +195,25 @@ class Holding(Life):
     policy: ClassVar = Policy(erase_after=timedelta(days=30), history_limit=3)
     done: ClassVar = Counter()
 
+    @rule()
+    def restore(self) -> None:
+        """An operator gives back who is deleted: for good, Clerk's clock being behind."""
+        deleted = self.run(self.pool.fetchval(_DELETED))
+        for user in deleted:
+            self.run(restore(self.url, user))
+        self.restored.update(deleted)
+        self.hold("restorations" if deleted else "restorations of nobody", [])
+
+
+_DELETED: Final = "SELECT coalesce(array_agg(clerk_id), '{}') FROM users WHERE status = 'deleted'"
+
 
 @pytest.mark.parametrize("life", [Erasing, Holding])
 async def test_every_life_of_a_worker_ends_as_the_model(
-    quick_pool: Pool, life: type[Life], tell: Tell
+    quick_pool: Pool, database_url: str, life: type[Life], tell: Tell
 ) -> None:
     """Whatever is delivered, twice, at once or cut off, the tables hold what was committed."""
-    life.pool, life.loop = quick_pool, asyncio.get_running_loop()
+    life.pool, life.url, life.loop = quick_pool, database_url, asyncio.get_running_loop()
     await asyncio.to_thread(run_state_machine_as_test, life, settings=SETTINGS)
 
     tell(f"{life.__name__}: {dict(life.done)}")

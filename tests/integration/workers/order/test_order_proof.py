@@ -18,6 +18,7 @@ import pytest
 from tests.integration.workers.order.deliveries import deliver, schedule
 from tests.integration.workers.order.histories import as_event, make_history, seeded
 from tests.integration.workers.order.model import KEYS, Tables, expected_tables
+from tests.integration.workers.order.retold import wrongly_retold
 from tests.integration.workers.order.tables import about, describe, differences, found_tables
 from tests.integration.workers.order.told import wrongly_told
 from tests.waiting import until
@@ -63,7 +64,9 @@ async def test_every_schedule_ends_as_the_model(quick_pool: Pool, tell: Tell) ->
     for number, seeds in _groups(CASES, ABREAST):
         chance, policy = seeded(number), POLICIES[number % len(POLICIES)]
         cases = {
-            f"{seed}x{copy}": make_history(seeded(seed), f"{seed}x{copy}", length=2 + seed % 12)
+            f"{seed}x{copy}": make_history(
+                seeded(seed), f"{seed}x{copy}", length=2 + seed % 12, commands=seed % 3 / 2
+            )
             for seed in seeds
             for copy in range(SCHEDULES)
         }
@@ -84,7 +87,11 @@ async def test_every_permutation_ends_as_the_model(quick_pool: Pool, tell: Tell)
             f"{seed}x{copy}": [made[n] for n in order]
             for seed in seeds
             for copy, order in enumerate(itertools.permutations(range(2 + seed % 3)))
-            for made in [make_history(seeded(seed), f"{seed}x{copy}", length=len(order))]
+            for made in [
+                make_history(
+                    seeded(seed), f"{seed}x{copy}", length=len(order), commands=seed % 3 / 2
+                )
+            ]
         }
         alone = [list(step) for step in itertools.zip_longest(*cases.values())]
         steps = [[as_event(told) for told in step if told] for step in alone]
@@ -103,7 +110,7 @@ async def test_workers_on_the_same_rows_never_deadlock(
         chance = seeded(seed)
         workers = chance.choice([2, 2, 3, 4, 10])
         cases = {
-            f"{seed}x{n}": make_history(chance, f"{seed}x{n}", length=3)
+            f"{seed}x{n}": make_history(chance, f"{seed}x{n}", length=3, commands=0.4)
             for n in range(chance.choice([5, 20, 40]))
         }
         events = [as_event(told) for history in cases.values() for told in history]
@@ -148,7 +155,7 @@ async def _compare(pool: Pool, cases: Cases, policy: Policy) -> None:
     found = await found_tables(pool)
     if found != expected:
         pytest.fail(_first_difference(cases, policy, found))
-    told = await wrongly_told(pool)
+    told = await wrongly_told(pool) + await wrongly_retold(pool)
     assert not told, told[:8]
     await pool.execute("TRUNCATE users, organizations, events, outbox CASCADE")
 

@@ -22,7 +22,7 @@ async def wrongly_told(pool: asyncpg.Pool[asyncpg.Record]) -> list[str]:
     """Return a line for whatever the outbox says otherwise than it must."""
     problems: list[str] = []
     known: dict[str, Data | None] = {}
-    for row in await pool.fetch("SELECT * FROM outbox ORDER BY position"):
+    for row in await pool.fetch(_USERS):
         state = None if row["state"] is None else _content(row)
         problems += _misfits(row, known.get(row["key"]), state, news=row["key"] not in known)
         known[row["key"]] = state
@@ -60,5 +60,6 @@ def _misfits(
         yield f"{row['key']}: told twice, {after}"
 
 
+_USERS: Final = "SELECT * FROM outbox WHERE topic = 'user.changes' ORDER BY position"
 _THERE: Final = "SELECT * FROM users WHERE status NOT IN ('pending', 'deleted')"
 _GONE: Final = "SELECT coalesce(array_agg(clerk_id), '{}') FROM users WHERE status = 'deleted'"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from schema.postgres.ids import derive_post_id
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
@@ -41,6 +43,14 @@ class Bond:
     organization: str
 
 
+@dataclass(frozen=True)
+class Post:
+    """Its id tells whose it is."""
+
+    id: str
+    user: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """Whom and what a history is about; its ids are of one `tag`, and so nobody else's."""
@@ -52,6 +62,7 @@ class World:
     sessions: Sequence[Session]
     memberships: Sequence[Bond]
     invitations: Sequence[Bond]
+    posts: Sequence[Post]
 
 
 def make_world(chance: random.Random, tag: str) -> World:
@@ -75,6 +86,10 @@ def make_world(chance: random.Random, tag: str) -> World:
         ],
         memberships=bonds("orgmem", 3),
         invitations=bonds("orginv", 2),
+        posts=[
+            Post(str(derive_post_id(user, f"cmd_{tag}_{n}")), user)
+            for n, user in enumerate([*users, users[0]][:3])
+        ],
     )
 
 
