@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-import structlog
 from aiohttp import web
 
 from api import canary, changes, users
@@ -21,10 +18,8 @@ from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
-from schema.http.tokens.callers import AUTHENTICATOR, Authenticator
-from schema.http.tokens.claims import TokenRules
-from schema.http.tokens.jwks import JwksKeys, fetch_jwks
-from schema.http.tokens.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
+from schema.http.tokens.keys import KeysUnavailableError
+from schema.http.tokens.sources import KEYS, believe_tokens
 from schema.ops.metrics import ApiMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.postgres.pools import build_pool
@@ -34,10 +29,6 @@ if TYPE_CHECKING:
 
     from api.settings import ApiSettings
     from schema.ops.probes import Check
-
-log = structlog.get_logger(__name__)
-
-KEYS: Final[web.AppKey[KeySource]] = web.AppKey("keys", KeySource)
 
 POOL_SIZE: Final = 10
 """Reads take about a millisecond: ten connections serve thousands of them a second."""
@@ -61,7 +52,7 @@ def build_app(settings: ApiSettings) -> web.Application:
         ]
     )
     app.cleanup_ctx.append(_open_pool(settings))
-    app.cleanup_ctx.append(_open_keys(settings))
+    believe_tokens(app, settings)
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
@@ -73,7 +64,6 @@ def build_app(settings: ApiSettings) -> web.Application:
         live={},  # that the event loop answers is all there is to live
         ready=_ready_checks(app),
     )
-    _warn_of_unchecked_claims(settings)
     return app
 
 
@@ -143,24 +133,6 @@ async def _end_streams(app: web.Application) -> None:
     app[STREAMS].close()
 
 
-def _open_keys(settings: ApiSettings) -> Callable[[web.Application], AsyncIterator[None]]:
-    rules = TokenRules(issuer=settings.clerk_issuer, parties=settings.clerk_authorized_parties)
-
-    async def keys_context(app: web.Application) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession() as session:
-            app[KEYS] = _choose_keys(settings, session)
-            app[AUTHENTICATOR] = Authenticator(app[KEYS], rules)
-            yield
-
-    return keys_context
-
-
-def _choose_keys(settings: ApiSettings, session: aiohttp.ClientSession) -> KeySource:
-    if settings.clerk_jwt_key is not None:
-        return PemKey(parse_pem(settings.clerk_jwt_key))
-    return JwksKeys(partial(fetch_jwks, session, str(settings.clerk_jwks_url)))
-
-
 def _ready_checks(app: web.Application) -> Mapping[str, Check]:
     async def database() -> None:
         try:
@@ -181,16 +153,3 @@ async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Content-Type-Options"] = "nosniff"
     # What no handler allowed to be kept, an error above all, is kept by nobody.
     response.headers.setdefault("Cache-Control", "no-store")
-
-
-def _warn_of_unchecked_claims(settings: ApiSettings) -> None:
-    unset = [
-        name
-        for name, value in (
-            ("CLERK_ISSUER", settings.clerk_issuer),
-            ("CLERK_AUTHORIZED_PARTIES", settings.clerk_authorized_parties),
-        )
-        if not value
-    ]
-    if unset:
-        log.warning("token_claims_unchecked", unset=unset)
