@@ -36,10 +36,6 @@ def _check_title(title: str) -> str:
     return _check_text(title)
 
 
-def _drop_default(schema: dict[str, Any]) -> None:
-    schema.pop("default")
-
-
 Title: TypeAlias = Annotated[
     str,
     Field(
@@ -77,19 +73,24 @@ class NewPost(_Body):
     status: Status = "draft"
 
 
-def _absent() -> Any:
-    # Absent, never null: the default is no valid value, and is not read.
-    return Field(None, json_schema_extra=_drop_default)
+# Absent, never null: the default is no valid value, and nobody reads it.
+_ABSENT: Final[Any] = None
+
+
+def _describe_absence(schema: dict[str, Any]) -> None:
+    schema["minProperties"] = 1
+    for field in schema["properties"].values():
+        del field["default"]
 
 
 class PostFields(_Body):
     """What is to be changed in a post: one field at least; the others stay as they are."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra=_describe_absence)
 
-    title: Title = _absent()
-    body: Text = _absent()
-    status: Status = _absent()
+    title: Title = _ABSENT
+    body: Text = _ABSENT
+    status: Status = _ABSENT
 
     @model_validator(mode="after")
     def _change_something(self) -> Self:
