@@ -76,6 +76,11 @@ class System:
         return f"{self.services.named['ingest'].url}/webhooks/clerk"
 
     @property
+    def commands_url(self) -> str:
+        """Where the routes of commands begin."""
+        return self.services.named["ingest"].url
+
+    @property
     def api_url(self) -> str:
         """Where the API begins."""
         return self.services.named["api"].url

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
 from schema.http.errors import HttpError
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 BODY_TIMEOUT_S: Final = 10.0
 """A sender that takes longer to send its body is let go."""
@@ -22,7 +19,8 @@ JSON: Final = "application/json"
 async def read_body(request: web.Request, *, most_bytes: int) -> bytes:
     """Return the body, unpacked where it came compressed.
 
-    Raises HttpError 415 where it is said to be something else than JSON, 413 and 408.
+    Raises HttpError: 415 where it is said to be something else than JSON, 413 where it is too
+    large, 408 where it does not arrive, 400 where it cannot be unpacked.
     """
     if request.content_type != JSON:
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
@@ -35,8 +33,10 @@ async def read_body(request: web.Request, *, most_bytes: int) -> bytes:
                 body += chunk
                 if len(body) > most_bytes:
                     raise _too_large(most_bytes)
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):  # the latter when the sender has gone
         raise HttpError("REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+    except web.RequestPayloadError:
+        raise HttpError("BAD_REQUEST", "The body is not encoded as its headers say.") from None
     return bytes(body)
 
 

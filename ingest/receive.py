@@ -183,7 +183,7 @@ ENDPOINTS: Final = (
         },
         errors=(
             *(code for code, _ in REJECTIONS.values()),
-            *("REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"),
+            *("BAD_REQUEST", "REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"),
             *("RATE_LIMITED", "BROKER_UNAVAILABLE"),
         ),
         signed_in=False,

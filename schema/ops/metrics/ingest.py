@@ -25,6 +25,7 @@ ANSWERS: Final = (
     "payload_too_large",
     "unsupported_media_type",
     "rate_limited",
+    "bad_request",
     "request_timeout",
     "broker_unavailable",
 )
@@ -43,6 +44,7 @@ COMMAND_ANSWERS: Final = (
     "unknown_data_key",
     "data_key_read_only",
     "invalid_body",
+    "bad_request",
     "request_timeout",
     "payload_too_large",
     "unsupported_media_type",
