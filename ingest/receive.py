@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.prepare import Delivery, Prepared, prepare
 from ingest.read import read_body
@@ -119,8 +119,24 @@ async def receive_webhook(request: web.Request) -> web.Response:
     return await request.app[RECEIVER].receive(request)
 
 
+class ClerkEvent(BaseModel):
+    """An event as Clerk sends it. Whatever is rightly signed is kept, also what is not one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    data: dict[str, Any]
+
+
+def _describe_absence(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class WebhookStored(BaseModel):
     """A webhook that is kept."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_absence)
 
     status: Literal["accepted", "quarantined"] = Field(
         description="quarantined: rightly signed, not readable, and kept byte for byte"
@@ -166,6 +182,7 @@ ENDPOINTS: Final = (
                 example="v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
             ),
         ),
+        body=ClerkEvent,
         answers={
             202: Answer(
                 description="It is in Kafka",

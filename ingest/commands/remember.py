@@ -1,7 +1,8 @@
 """Remember for a while what was answered, so that a repeat is not given to Kafka again.
 
-A convenience and no promise: another process, or this one after a restart, gives the repeat to
-Kafka again, under the same ids.
+Another process, or this one after a restart, gives the repeat to Kafka again, under the same ids:
+no post comes to be twice, but a change that is repeated there counts as made at the later time, and
+that the key came with another body before is not noticed.
 """
 
 from __future__ import annotations

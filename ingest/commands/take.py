@@ -3,6 +3,9 @@
 Ingest has no database: whether the user is banned or gone is not asked here. A token lives for 60
 seconds, so that the command of somebody who lost their session can come in for that long; the
 worker, who sees the rows, decides whether it still changes anything.
+
+A cookie is as good as a header: another site's page can send neither JSON nor these methods without
+asking first (the preflight of CORS), which only the origins that are allowed may.
 """
 
 from __future__ import annotations
