@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.commands.bodies import NEW_POST, POST_FIELDS
 from ingest.commands.check import MAX_FIELD, MOST_PROBLEMS, check_body
@@ -170,3 +172,26 @@ def test_many_problems_are_told_in_part() -> None:
     body = json.dumps({f"field{number}": 1 for number in range(1000)})
 
     assert len(problems_of(body.encode(), NEW_POST)) == MOST_PROBLEMS
+
+
+SHAPES: list[TypeAdapter[Any]] = [NEW_POST, POST_FIELDS, *USER_DATA.values()]
+TEXTS = st.text(st.characters(exclude_categories=())) | st.sampled_from(["x", "draft", "a-flag"])
+NAMES = TEXTS | st.sampled_from(["title", "body", "status", "theme", "step", "started_at"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda each: st.lists(each) | st.dictionaries(NAMES, each),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_body_is_a_value_or_a_readable_refusal(body: bytes) -> None:
+    """Nothing else comes out, and what is told can be sent."""
+    assert all(_outcome(body, shape) for shape in SHAPES)
+
+
+def _outcome(body: bytes, shape: TypeAdapter[Any]) -> bytes:
+    try:
+        return shape.dump_json(check_body(body, shape))
+    except HttpError as error:
+        return f"{error.message} {json.dumps(error.details)}".encode()
