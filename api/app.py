@@ -6,7 +6,6 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import structlog
 from aiohttp import web
 
@@ -29,10 +28,8 @@ from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
-from schema.http.tokens.callers import AUTHENTICATOR, Authenticator
-from schema.http.tokens.claims import TokenRules
-from schema.http.tokens.jwks import JwksKeys, fetch_jwks
-from schema.http.tokens.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
+from schema.http.tokens.keys import KeysUnavailableError
+from schema.http.tokens.sources import KEYS, believe_tokens
 from schema.ops.metrics import ApiMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.postgres.pools import build_pool
@@ -45,7 +42,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-KEYS: Final[web.AppKey[KeySource]] = web.AppKey("keys", KeySource)
 
 WAITS_PER_USER: Final = 20
 """More requests of one caller do not wait for versions at once."""
@@ -66,7 +62,7 @@ def build_app(settings: ApiSettings) -> web.Application:
         ]
     )
     app.cleanup_ctx.append(_open_pool(settings, metrics))
-    app.cleanup_ctx.append(_open_keys(settings, metrics))
+    believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
@@ -78,7 +74,6 @@ def build_app(settings: ApiSettings) -> web.Application:
         live={},  # that the event loop answers is all there is to live
         ready=_ready_checks(app),
     )
-    _warn_of_unchecked_claims(settings)
     return app
 
 
@@ -173,32 +168,6 @@ async def _end_streams(app: web.Application) -> None:
     app[STREAMS].close()
 
 
-def _open_keys(
-    settings: ApiSettings, metrics: ApiMetrics
-) -> Callable[[web.Application], AsyncIterator[None]]:
-    rules = TokenRules(
-        issuer=settings.clerk_issuer,
-        parties=settings.clerk_authorized_parties,
-        party_required=settings.clerk_azp_required,
-        machines=settings.clerk_machine_tokens,
-    )
-
-    async def keys_context(app: web.Application) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession() as session:
-            keys = app[KEYS] = _choose_keys(settings, session)
-            metrics.breaker_open.labels("jwks").set_function(lambda: float(keys.failing))
-            app[AUTHENTICATOR] = Authenticator(app[KEYS], rules)
-            yield
-
-    return keys_context
-
-
-def _choose_keys(settings: ApiSettings, session: aiohttp.ClientSession) -> KeySource:
-    if settings.clerk_jwt_key is not None:
-        return PemKey(parse_pem(settings.clerk_jwt_key))
-    return JwksKeys(partial(fetch_jwks, session, str(settings.clerk_jwks_url)))
-
-
 def _ready_checks(app: web.Application) -> Mapping[str, Check]:
     async def database() -> str:
         try:
@@ -219,16 +188,3 @@ async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Content-Type-Options"] = "nosniff"
     # What no handler allowed to be kept, an error above all, is kept by nobody.
     response.headers.setdefault("Cache-Control", "no-store")
-
-
-def _warn_of_unchecked_claims(settings: ApiSettings) -> None:
-    unset = [
-        name
-        for name, value in (
-            ("CLERK_ISSUER", settings.clerk_issuer),
-            ("CLERK_AUTHORIZED_PARTIES", settings.clerk_authorized_parties),
-        )
-        if not value
-    ]
-    if unset:
-        log.warning("token_claims_unchecked", unset=unset)

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from pydantic import BeforeValidator, Field, HttpUrl, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
-from schema.http.tokens.keys import parse_pem
-from schema.ops.settings import DatabaseSettings, split_commas
+from schema.http.tokens.settings import TokenSettings
+from schema.ops.settings import DatabaseSettings
 
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
-# An Origin as browsers send it: no path, no trailing slash (RFC 6454 §6.2).
-_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
+if TYPE_CHECKING:
+    from schema.http.tokens.claims import TokenRules
 
 
-class ApiSettings(DatabaseSettings):
+class ApiSettings(DatabaseSettings, TokenSettings):
     """What `python -m api` reads; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8081, ge=0, le=65535, description="port the API listens on")
-    clerk_jwt_key: str | None = Field(
-        None,
-        description="Clerk's public key as PEM, newlines also as `\\n`; this or `CLERK_JWKS_URL`",
-    )
-    clerk_jwks_url: HttpUrl | None = Field(
-        None,
-        description="where Clerk serves its public keys without a secret:"
-        " `https://<frontend API>/.well-known/jwks.json`; this or `CLERK_JWT_KEY`",
-    )
-    clerk_issuer: str | None = Field(
-        None,
-        description="the `iss` that tokens must carry, your frontend API URL; unset, any token"
-        " signed with the key passes, and the start warns",
-    )
-    clerk_authorized_parties: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(split_commas)
-    ] = Field(
-        (),
-        description="origins, comma-separated, that a token's `azp` must be among when it has one;"
-        " unset, any origin passes, and the start warns",
-    )
-    clerk_azp_required: bool = Field(
-        default=False,
-        description="whether a session token without `azp` is refused where"
-        " `CLERK_AUTHORIZED_PARTIES` is set. Clerk leaves it out of tokens that a request without"
-        " an Origin got, as a link from elsewhere is: yes signs such users out until the next"
-        " token; no accepts what a stranger's page had minted without telling its origin",
-    )
     clerk_machine_tokens: bool = Field(
         default=False,
         description="whether machines' tokens (Clerk's M2M tokens as JWT, with an expiry) may read:"
@@ -130,37 +101,14 @@ class ApiSettings(DatabaseSettings):
         200, ge=1, le=10_000, description="requests with `min_version` that may wait at once"
     )
 
-    @field_validator("clerk_jwt_key")
-    @classmethod
-    def _check_pem(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_pem(value)
-        return value
-
-    @field_validator("clerk_jwks_url")
-    @classmethod
-    def _check_transport(cls, value: HttpUrl | None) -> HttpUrl | None:
-        # Whoever can change the keys on their way can sign in as anybody.
-        if value is not None and value.scheme != "https" and value.host not in _LOOPBACK:
-            raise ValueError("must be https, except on this machine")
-        return value
-
-    @field_validator("clerk_issuer")
-    @classmethod
-    def _strip_slash(cls, value: str | None) -> str | None:
-        return value.rstrip("/") if value else None
-
-    @field_validator("clerk_authorized_parties")
-    @classmethod
-    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        origins = tuple(origin.rstrip("/") for origin in value)
-        if not all(_ORIGIN.fullmatch(origin) for origin in origins):
-            raise ValueError("each must be an origin, such as https://app.example.com")
-        return origins
+    @property
+    def token_rules(self) -> TokenRules:
+        """What a token must say, and whether machines may have one."""
+        return replace(super().token_rules, machines=self.clerk_machine_tokens)
 
     @model_validator(mode="after")
-    def _check_one_key_source(self) -> ApiSettings:
-        if (self.clerk_jwt_key is None) == (self.clerk_jwks_url is None):
+    def _check_has_keys(self) -> ApiSettings:
+        if not self.has_keys:
             raise ValueError("set exactly one of CLERK_JWT_KEY and CLERK_JWKS_URL")
         return self
 
@@ -168,10 +116,4 @@ class ApiSettings(DatabaseSettings):
     def _check_pool(self) -> ApiSettings:
         if self.api_pool_min > self.api_pool_max:
             raise ValueError("API_POOL_MIN must not be more than API_POOL_MAX")
-        return self
-
-    @model_validator(mode="after")
-    def _check_required_party(self) -> ApiSettings:
-        if self.clerk_azp_required and not self.clerk_authorized_parties:
-            raise ValueError("CLERK_AZP_REQUIRED needs CLERK_AUTHORIZED_PARTIES")
         return self

@@ -24,6 +24,7 @@ def announce(system: System, console: Console) -> None:
     """Print addresses, the signing secret, and a request to each door."""
     places = {
         "webhooks": system.webhooks_url,
+        "commands": system.commands_url,
         "API": system.api_url,
         "metrics": " · ".join(f"{each.url}/metrics" for each in system.services.named.values()),
         "topics": f"{system.services.named['worker'].url}/asyncapi",
@@ -39,6 +40,7 @@ def announce(system: System, console: Console) -> None:
     _paste(console, "A webhook, signed, good for five minutes:", webhook_command(system))
     if system.believes_us:
         _paste(console, "Who it creates, asked with a development token:", me_command(system))
+        _paste(console, "A post of theirs:", post_command(system))
     if system.stack.postgres:
         _paste(console, "For dlq, trace, line, audit and maintain, elsewhere:", _exports(system))
     data = system.wishes.data
@@ -59,10 +61,19 @@ def webhook_command(system: System) -> str:
 
 def me_command(system: System) -> str:
     """Return a shell command that asks the API who the caller is."""
+    return shlex.join(["curl", "-sS", f"{system.api_url}/v1/me", *_sign_in(system)])
+
+
+def post_command(system: System) -> str:
+    """Return a shell command that gives ingest a post of the caller's."""
+    body = json.dumps({"title": "Hello", "body": "Written by command.", "status": "published"})
+    options = [*_sign_in(system), "-H", "Content-Type: application/json", "-d", body]
+    return shlex.join(["curl", "-sS", f"{system.commands_url}/v1/posts", *options])
+
+
+def _sign_in(system: System) -> list[str]:
     token = mint_token(system.private_key, user_id=DEVELOPMENT_USER, minutes=TOKEN_MINUTES)
-    return shlex.join(
-        ["curl", "-sS", f"{system.api_url}/v1/me", "-H", f"Authorization: Bearer {token}"]
-    )
+    return ["-H", f"Authorization: Bearer {token}"]
 
 
 def _exports(system: System) -> str:

@@ -76,13 +76,18 @@ class System:
         return f"{self.services.named['ingest'].url}/webhooks/clerk"
 
     @property
+    def commands_url(self) -> str:
+        """Where the routes of commands begin."""
+        return self.services.named["ingest"].url
+
+    @property
     def api_url(self) -> str:
         """Where the API begins."""
         return self.services.named["api"].url
 
     @property
     def believes_us(self) -> bool:
-        """Whether the API takes tokens that `private_key` signed."""
+        """Whether both doors take tokens that `private_key` signed."""
         return not _has_clerk_keys(self.wishes.environment)
 
     def check(self) -> None:
@@ -107,11 +112,12 @@ def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
     signing_secret = wishes.home.signing_secret()
     private_key = wishes.home.private_key()
     inherited = _addresses(wishes.environment, stack)
+    tokens = _of_both_doors(wishes, private_key)
     variables = {
-        "ingest": _of_ingest(wishes, signing_secret),
+        "ingest": _of_ingest(wishes, signing_secret) | tokens,
         "worker": _of_worker(wishes, stack),
         "relay": _of_relay(wishes),
-        "api": _of_api(wishes, private_key),
+        "api": {"API_HOST": LOOPBACK, "API_PORT": str(wishes.api_port)} | tokens,
     }
     if wishes.canary_port is not None:
         variables["canary"] = _of_canary(wishes, signing_secret)
@@ -183,11 +189,11 @@ def _of_canary(wishes: Wishes, signing_secret: str) -> dict[str, str]:
     }
 
 
-def _of_api(wishes: Wishes, private_key: str) -> dict[str, str]:
-    place = {"API_HOST": LOOPBACK, "API_PORT": str(wishes.api_port)}
+def _of_both_doors(wishes: Wishes, private_key: str) -> dict[str, str]:
+    """Believe the tokens that we sign, unless a Clerk's keys are in the environment."""
     if _has_clerk_keys(wishes.environment):
-        return place
-    return place | {"CLERK_JWT_KEY": public_key(private_key), "CLERK_ISSUER": ISSUER}
+        return {}
+    return {"CLERK_JWT_KEY": public_key(private_key), "CLERK_ISSUER": ISSUER}
 
 
 def _has_clerk_keys(environment: Mapping[str, str]) -> bool:

@@ -1,1 +1,1 @@
-"""The door: verify Clerk's signed webhooks and put them on Kafka, thinly and durably."""
+"""The door: signed webhooks of Clerk's and commands of users onto Kafka, thinly and durably."""

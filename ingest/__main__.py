@@ -13,7 +13,7 @@ from schema.ops.settings import read_settings
 
 
 def main() -> None:
-    """Serve webhooks until told to stop; requests under way get 20 s to finish."""
+    """Serve webhooks and commands until told to stop; requests under way get 20 s to finish."""
     settings = read_settings(IngestSettings)
     configure_logs(settings)
     mend_connections()

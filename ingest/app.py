@@ -1,17 +1,25 @@
-"""The composition root of ingest: from settings to an application that serves webhooks."""
+"""The composition root of ingest: from settings to an application that serves both its doors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import structlog
 from aiohttp import web
 
+from ingest import receive
+from ingest.commands import data, posts
+from ingest.commands.issue import Times
+from ingest.commands.remember import Memory
+from ingest.commands.take import DOOR, Door
 from ingest.publish import Publisher
-from ingest.receive import MAX_BODY_BYTES, Receiver
+from ingest.receive import MAX_BODY_BYTES, RECEIVER, Receiver
 from ingest.throttle import Throttle
 from ingest.verify import build_webhooks
+from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
 from schema.http.request_ids import identify_requests
+from schema.http.tokens.sources import believe_tokens
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 from schema.ops.metrics import IngestMetrics, new_registry
@@ -21,6 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ingest.settings import IngestSettings
+
+log = structlog.get_logger(__name__)
+
+ENDPOINTS: Final = (*receive.ENDPOINTS, *posts.ENDPOINTS, *data.ENDPOINTS)
+"""All that ingest answers at; without keys to verify tokens with, only at the first."""
 
 
 def build_app(settings: IngestSettings) -> web.Application:
@@ -45,7 +58,13 @@ def build_app(settings: IngestSettings) -> web.Application:
     app = web.Application(
         middlewares=[identify_requests, envelope_errors], client_max_size=MAX_BODY_BYTES
     )
-    app.router.add_post("/webhooks/clerk", receiver.receive)
+    app[RECEIVER] = receiver
+    app[DOOR] = Door(publisher=publisher, times=Times(), memory=Memory(), metrics=metrics)
+    add_endpoints(app, ENDPOINTS if settings.has_keys else receive.ENDPOINTS)
+    if settings.has_keys:
+        believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
+    else:
+        log.info("commands_not_served", unset=["CLERK_JWT_KEY", "CLERK_JWKS_URL"])
 
     async def check_kafka() -> None:
         if not producer.connected:

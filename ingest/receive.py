@@ -1,4 +1,4 @@
-"""Receive one webhook: the only file of ingest that knows HTTP.
+"""Receive one webhook: HTTP in, HTTP out; the steps between know nothing of it.
 
 Whatever is rightly signed is kept: published, or quarantined byte for byte where the fault is
 ours to read. An error answer means that nothing was kept, and Clerk tries again.
@@ -6,16 +6,18 @@ ours to read. An error answer means that nothing was kept, and Clerk tries again
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.prepare import Delivery, Prepared, prepare
-from ingest.verify import ID, Verdict, verify
+from ingest.read import read_body
+from ingest.verify import ID, SIGNATURE, TIMESTAMP, Verdict, verify
+from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
 from schema.http.request_ids import REQUEST_ID
 from schema.kafka.producer import BrokerUnavailableError, Record, Stored
@@ -33,8 +35,6 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 512 * 1024
 """Svix sends at most about 350 kB."""
-BODY_TIMEOUT_S: Final = 10.0
-"""A sender that takes longer to send its body is let go."""
 RETRY_AFTER: Final[Mapping[str, str]] = {"Retry-After": "5"}
 """Svix's own second attempt comes 5 s after the first."""
 
@@ -71,21 +71,19 @@ class Receiver:
 
     async def _receive(self, request: web.Request) -> web.Response:
         source = request.remote or ""
-        self._check_door(request, source)
-        body = await _read_body(request)
+        self._check_door(source)
+        body = await read_body(request, most_bytes=MAX_BODY_BYTES)
         self._check_signature(request, source=source, body=body)
         delivery = Delivery(body=body, event_id=request.headers[ID], request_id=request[REQUEST_ID])
         prepared = prepare(delivery, instance_id=self.instance_id)
         stored = await self._publish(prepared.record)
         return self._acknowledge(delivery.event_id, prepared=prepared, stored=stored)
 
-    def _check_door(self, request: web.Request, source: str) -> None:
+    def _check_door(self, source: str) -> None:
         if self.throttle.blocks(source):
             raise HttpError(
                 "RATE_LIMITED", "Too many rejected webhooks.", headers={"Retry-After": "60"}
             )
-        if request.content_type != "application/json":
-            raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
 
     def _check_signature(self, request: web.Request, *, source: str, body: bytes) -> None:
         verdict = verify(body, request.headers, webhooks=self.webhooks, now_s=time.time())
@@ -112,13 +110,99 @@ class Receiver:
         return web.json_response({"status": status, "id": event_id, **place, **goal}, status=202)
 
 
-async def _read_body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise HttpError(
-            "PAYLOAD_TOO_LARGE", f"The body is larger than {MAX_BODY_BYTES} bytes."
-        ) from None
-    except TimeoutError:
-        raise HttpError("REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+RECEIVER: Final = web.AppKey("receiver", Receiver)
+"""Where the handler finds it."""
+
+
+async def receive_webhook(request: web.Request) -> web.Response:
+    """Take a webhook of Clerk's."""
+    return await request.app[RECEIVER].receive(request)
+
+
+class ClerkEvent(BaseModel):
+    """An event as Clerk sends it. Whatever is rightly signed is kept, also what is not one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    data: dict[str, Any]
+
+
+def _describe_absence(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class WebhookStored(BaseModel):
+    """A webhook that is kept."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_absence)
+
+    status: Literal["accepted", "quarantined"] = Field(
+        description="quarantined: rightly signed, not readable, and kept byte for byte"
+    )
+    id: str = Field(description="the svix-id")
+    topic: str
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+    user_id: str = Field(
+        "", description="Clerk's id of the user whose row the event changes, if it does"
+    )
+    version: int = Field(0, description="what their row will have reached at least, with user_id")
+
+
+def _svix_header(name: str, *, description: str, example: str) -> Parameter:
+    return Parameter(
+        name=name,
+        place="header",
+        description=description,
+        schema={"type": "string"},
+        example=example,
+        required=True,
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="POST",
+        path="/webhooks/clerk",
+        handler=receive_webhook,
+        name="receive_webhook",
+        summary="Where Clerk sends its webhooks",
+        description="The body is an event of Clerk's, signed by Svix, of 512 KiB at most."
+        " Whatever is rightly signed is kept before it is answered; all else is not.",
+        parameters=(
+            _svix_header(ID, description="the event's", example="msg_2abcDEF"),
+            _svix_header(
+                TIMESTAMP, description="seconds since 1970, at the signing", example="1767225600"
+            ),
+            _svix_header(
+                SIGNATURE,
+                description="of id, timestamp and body; several, with spaces between",
+                example="v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+            ),
+        ),
+        body=ClerkEvent,
+        answers={
+            202: Answer(
+                description="It is in Kafka",
+                model=WebhookStored,
+                example={
+                    "status": "accepted",
+                    "id": "msg_2abcDEF",
+                    "topic": "clerk.user-events",
+                    "partition": 3,
+                    "offset": 41,
+                    "user_id": "user_2abcDEF",
+                    "version": 1767225600000,
+                },
+            )
+        },
+        errors=(
+            *(code for code, _ in REJECTIONS.values()),
+            *("BAD_REQUEST", "REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"),
+            *("RATE_LIMITED", "BROKER_UNAVAILABLE"),
+        ),
+        signed_in=False,
+    ),
+)

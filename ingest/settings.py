@@ -8,10 +8,11 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from ingest.verify import build_webhooks
+from schema.http.tokens.settings import TokenSettings
 from schema.ops.settings import KafkaSettings, split_commas
 
 
-class IngestSettings(KafkaSettings):
+class IngestSettings(KafkaSettings, TokenSettings):
     """Settings of `clerkwork ingest`."""
 
     ingest_host: str = Field("127.0.0.1", description="address to listen on")
@@ -20,11 +21,13 @@ class IngestSettings(KafkaSettings):
         5000,
         ge=100,
         le=12_000,
-        description="how long a webhook may wait for Kafka before it is answered 503;"
-        " Svix gives up after 15 s",
+        description="how long a webhook or a command may wait for Kafka before it is answered"
+        " 503; Svix gives up after 15 s",
     )
     ingest_max_in_flight: int = Field(
-        1000, ge=1, description="webhooks waiting for Kafka at once; beyond it the answer is 503"
+        1000,
+        ge=1,
+        description="webhooks and commands waiting for Kafka at once; beyond it the answer is 503",
     )
     ingest_forgeries_per_minute: int = Field(
         60,

@@ -86,6 +86,18 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "No Svix library can have signed it as text.",
         "Send what was signed.",
     ),
+    "INVALID_BODY": Fault(
+        400,
+        "The body is not what the route takes.",
+        "No JSON, a field that is missing, unknown, given twice or of another kind or size.",
+        "Correct what `details.problems` names; `details.field` is the first of it.",
+    ),
+    "INVALID_IDEMPOTENCY_KEY": Fault(
+        400,
+        "The header Idempotency-Key cannot be read.",
+        "It is empty, too long, not printable ASCII, or comes twice.",
+        "Send a UUID, of its own for each command.",
+    ),
     # The caller is not who is needed.
     "UNAUTHENTICATED": Fault(
         401,
@@ -135,6 +147,24 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "An enterprise directory withdrew the user; the token is older.",
         "None, until the directory brings the user back.",
     ),
+    "USERS_ONLY": Fault(
+        403,
+        "Only a user can ask for this.",
+        "The token is a machine's.",
+        "Send a user's session token.",
+    ),
+    "NOT_THE_AUTHOR": Fault(
+        403,
+        "The post is not the caller's.",
+        "The id is one that only another user can have made, or nobody.",
+        "None: only its author changes a post.",
+    ),
+    "DATA_KEY_READ_ONLY": Fault(
+        403,
+        "This key of the data cannot be set.",
+        "It is derived from events.",
+        "Set preferences, feature_flags or onboarding_status.",
+    ),
     # What is asked for is not there.
     "NOT_FOUND": Fault(
         404,
@@ -147,6 +177,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "There is no such user for the caller.",
         "The user was deleted, was never there, or their webhook has not arrived yet.",
         "For one's own user ask again soon; `min_version` waits.",
+    ),
+    "UNKNOWN_DATA_KEY": Fault(
+        404,
+        "There is no such key of the data.",
+        "A misspelt key.",
+        "Set preferences, feature_flags or onboarding_status.",
     ),
     "CANARY_NOT_FOUND": Fault(
         404,
@@ -189,6 +225,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "What the header Expect asks for is not known.",
         "Another expectation than 100-continue.",
         "Leave the header out.",
+    ),
+    "IDEMPOTENCY_KEY_REUSED": Fault(
+        422,
+        "The idempotency key belongs to another command.",
+        "The same key came with another body before.",
+        "Make a new key for each command, and keep it for its repeats.",
     ),
     "RATE_LIMITED": Fault(
         429,

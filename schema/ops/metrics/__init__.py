@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schema.ops.metrics.api import ApiMetrics
 from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
-from schema.ops.metrics.ingest import ANSWERS, IngestMetrics
+from schema.ops.metrics.ingest import ANSWERS, COMMAND_ANSWERS, IngestMetrics
 from schema.ops.metrics.relay import RelayMetrics
 from schema.ops.metrics.series import new_registry
 from schema.ops.metrics.workers import OUTCOMES, SESSION_STATUSES, WAIT_KINDS, WorkerMetrics
@@ -16,6 +16,7 @@ from schema.ops.metrics.workers import OUTCOMES, SESSION_STATUSES, WAIT_KINDS, W
 __all__ = [
     "ANSWERS",
     "CANARY_STATIONS",
+    "COMMAND_ANSWERS",
     "OUTCOMES",
     "SESSION_STATUSES",
     "WAIT_KINDS",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Histogram
 
+from schema.kafka.commands import COMMAND_TYPES
 from schema.ops.metrics.breakers import new_breaker_gauge
 from schema.ops.metrics.series import SECONDS, start_at_zero
 
@@ -24,10 +26,33 @@ ANSWERS: Final = (
     "payload_too_large",
     "unsupported_media_type",
     "rate_limited",
+    "bad_request",
     "request_timeout",
     "broker_unavailable",
 )
 """How a webhook can be answered."""
+
+COMMAND_ANSWERS: Final = (
+    "accepted",
+    "repeated",
+    "unauthenticated",
+    "users_only",
+    "unknown_parameter",
+    "invalid_idempotency_key",
+    "idempotency_key_reused",
+    "invalid_id",
+    "not_the_author",
+    "unknown_data_key",
+    "data_key_read_only",
+    "invalid_body",
+    "bad_request",
+    "request_timeout",
+    "payload_too_large",
+    "unsupported_media_type",
+    "keys_unavailable",
+    "broker_unavailable",
+)
+"""How a command can be answered."""
 
 
 class IngestMetrics:
@@ -43,10 +68,18 @@ class IngestMetrics:
             ),
             ANSWERS,
         )
+        self.commands = Counter(
+            "clerkwork_commands_total",
+            "Commands by type and by how they were answered.",
+            ["type", "answer"],
+            registry=registry,
+        )
+        for kind, answer in product(COMMAND_TYPES, COMMAND_ANSWERS):
+            self.commands.labels(kind, answer)
         self.publish_seconds = Histogram(
             "clerkwork_publish_seconds",
             "From handing a record to the producer until the broker acknowledged it.",
             buckets=SECONDS,
             registry=registry,
         )
-        self.breaker_open = new_breaker_gauge(registry, "kafka")
+        self.breaker_open = new_breaker_gauge(registry, "kafka", "jwks")

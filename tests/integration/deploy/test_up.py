@@ -105,6 +105,13 @@ def _post_ada(data: Path, ingest_port: int) -> int:
     return _ask(url, headers=dict(headers), body=body)[0]
 
 
+def _post_as_ada(data: Path, ingest_port: int) -> int:
+    token = mint_token(find_home(data).private_key(), user_id=ADA.id, minutes=1)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    body = json.dumps({"title": "Hello", "body": ""}).encode()
+    return _ask(f"http://127.0.0.1:{ingest_port}/v1/posts", headers=headers, body=body)[0]
+
+
 def _canary_seen(port: int) -> set[str]:
     """Return where the canary was seen by now."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -131,7 +138,8 @@ def test_a_webhook_becomes_a_user_and_stays_one_over_restarts(tmp_path: Path) ->
         while (found := _ask_me(data, api_port))[0] == 404 and time.monotonic() < give_up:
             time.sleep(0.1)
         assert (found[0], found[1]["first_name"]) == (200, "Ada")
-        assert sum(line.startswith("curl ") for line in up.said) == 2
+        assert sum(line.startswith("curl ") for line in up.said) == 3
+        assert _post_as_ada(data, ingest_port) == 202
         while (seen := _canary_seen(canary_port)) != {*CANARY_STATIONS}:
             assert time.monotonic() < give_up, seen
             time.sleep(0.1)

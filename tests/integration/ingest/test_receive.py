@@ -221,7 +221,7 @@ async def test_a_sender_that_hangs_is_let_go(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A body that never ends arriving does not hold a connection for ever."""
-    monkeypatch.setattr("ingest.receive.BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("ingest.read.BODY_TIMEOUT_S", 0.1)
 
     async def slowly() -> AsyncIterator[bytes]:
         yield json.dumps({"type": "user.created"}).encode()

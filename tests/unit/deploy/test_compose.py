@@ -184,13 +184,14 @@ def test_the_signing_secret_is_asked_for() -> None:
         environment_of("ingest", {})
 
 
-def test_the_session_keys_are_asked_for() -> None:
+@pytest.mark.parametrize("door", ["ingest", "api"])
+def test_the_session_keys_are_asked_for(door: str) -> None:
     """One of the two variables has to be set; the containers get them as they are."""
     guard = COMPOSE["x-session-keys"]
 
     assert guard.startswith("${CLERK_JWT_KEY:-${CLERK_JWKS_URL:?")
-    assert SERVICES["api"]["environment"]["CLERK_JWT_KEY"] is None
-    assert SERVICES["api"]["environment"]["CLERK_JWKS_URL"] is None
+    assert SERVICES[door]["environment"]["CLERK_JWT_KEY"] is None
+    assert SERVICES[door]["environment"]["CLERK_JWKS_URL"] is None
 
 
 @pytest.mark.parametrize("service", PORTS)

@@ -207,12 +207,13 @@ def test_a_real_clerk_is_believed_beside_us(tmp_path: Path) -> None:
     assert secrets == f"{ours},whsec_theirs"
 
 
-def test_real_sessions_replace_development_tokens(tmp_path: Path) -> None:
-    """The API has one source of keys; ours gives way."""
+@pytest.mark.parametrize("door", ["ingest", "api"])
+def test_real_sessions_replace_development_tokens(tmp_path: Path, door: str) -> None:
+    """Each door has one source of keys; ours gives way."""
     stack = _make_stack()
-    ours = _describe(tmp_path, stack)["api"].environment
+    ours = _describe(tmp_path, stack)[door].environment
     theirs = _describe(tmp_path, stack, CLERK_JWKS_URL="https://clerk.example.com")[
-        "api"
+        door
     ].environment
 
     assert "CLERK_JWT_KEY" in ours

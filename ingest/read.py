@@ -1,0 +1,44 @@
+"""Read the body of a request, bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from schema.http.errors import HttpError
+
+BODY_TIMEOUT_S: Final = 10.0
+"""A sender that takes longer to send its body is let go."""
+
+JSON: Final = "application/json"
+"""The only type of body that is taken."""
+
+
+async def read_body(request: web.Request, *, most_bytes: int) -> bytes:
+    """Return the body, unpacked where it came compressed.
+
+    Raises HttpError: 415 where it is said to be something else than JSON, 413 where it is too
+    large, 408 where it does not arrive, 400 where it cannot be unpacked.
+    """
+    if request.content_type != JSON:
+        raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+    if (request.content_length or 0) > most_bytes:
+        raise _too_large(most_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > most_bytes:
+                    raise _too_large(most_bytes)
+    except (TimeoutError, ConnectionError):  # the latter when the sender has gone
+        raise HttpError("REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+    except web.RequestPayloadError:
+        raise HttpError("BAD_REQUEST", "The body is not encoded as its headers say.") from None
+    return bytes(body)
+
+
+def _too_large(most_bytes: int) -> HttpError:
+    return HttpError("PAYLOAD_TOO_LARGE", f"The body is larger than {most_bytes} bytes.")
