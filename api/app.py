@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from api import canary, changes, users
+from api import canary, changes, data, events, organizations, posts, sessions, users
 from api.admit import GATE, Gate
 from api.bound import Places
 from api.database import POOL, DatabaseUnavailableError, Pool, check_database
@@ -39,6 +39,18 @@ log = structlog.get_logger(__name__)
 
 KEYS: Final[web.AppKey[KeySource]] = web.AppKey("keys", KeySource)
 
+ENDPOINTS: Final = (
+    *users.ENDPOINTS,
+    *posts.ENDPOINTS,
+    *data.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *events.ENDPOINTS,
+    *organizations.ENDPOINTS,
+    *changes.ENDPOINTS,
+    *canary.ENDPOINTS,
+)
+"""All that the API answers, beside the probes."""
+
 POOL_SIZE: Final = 10
 """Reads take about a millisecond: ten connections serve thousands of them a second."""
 
@@ -65,7 +77,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
-    add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
+    add_endpoints(app, ENDPOINTS)
     app[GATE] = Gate()
     add_probes(
         app,
