@@ -16,6 +16,7 @@ from api.bound import Places
 from api.database import POOL, DatabaseUnavailableError, Pool, check_database
 from api.follow import Tail
 from api.measure import measure_requests
+from api.read import PLANNER
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
@@ -93,7 +94,9 @@ def _open_pool(settings: ApiSettings) -> Callable[[web.Application], AsyncIterat
     async def pool_context(app: web.Application) -> AsyncIterator[None]:
         # min_size=0: connections are opened by the requests that need them, so that neither the
         # start nor the recovery depends on PostgreSQL being there at a certain moment.
-        pool = build_pool(settings, name="clerkwork-api", min_size=0, max_size=POOL_SIZE)
+        pool = build_pool(
+            settings, name="clerkwork-api", min_size=0, max_size=POOL_SIZE, planner=PLANNER
+        )
         await pool
         app[POOL] = pool
         yield

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schema.ops.settings import DatabaseSettings
 
 COMMAND_TIMEOUT_S: Final = 15.0
@@ -14,11 +16,16 @@ COMMAND_TIMEOUT_S: Final = 15.0
 
 
 def build_pool(
-    settings: DatabaseSettings, *, name: str, min_size: int, max_size: int
+    settings: DatabaseSettings,
+    *,
+    name: str,
+    min_size: int,
+    max_size: int,
+    planner: Mapping[str, str] | None = None,
 ) -> asyncpg.Pool[asyncpg.Record]:
     """Return a pool that is not open yet: `async with pool` or `await pool` opens it.
 
-    `name` shows in pg_stat_activity. Session settings keep a stopped or hung client from holding
+    `name` shows in pg_stat_activity; `planner` are settings of how statements are planned. Others keep a stopped or hung client from holding
     locks: https://www.postgresql.org/docs/18/runtime-config-client.html
     """
     return asyncpg.create_pool(
@@ -36,5 +43,6 @@ def build_pool(
             "statement_timeout": "15s",
             # The other two do not see a client that is frozen between the parts of a statement.
             "transaction_timeout": "30s",
+            **(planner or {}),
         },
     )
