@@ -25,8 +25,9 @@ def build_pool(
 ) -> asyncpg.Pool[asyncpg.Record]:
     """Return a pool that is not open yet: `async with pool` or `await pool` opens it.
 
-    `name` shows in pg_stat_activity; `planner` are settings of how statements are planned. Others keep a stopped or hung client from holding
-    locks: https://www.postgresql.org/docs/18/runtime-config-client.html
+    `name` shows in pg_stat_activity; `planner` has settings of how statements are planned. Other
+    session settings keep a stopped or hung client from holding locks:
+    https://www.postgresql.org/docs/18/runtime-config-client.html
     """
     return asyncpg.create_pool(
         settings.database_url.get_secret_value(),
