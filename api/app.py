@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from api import canary, changes, users
+from api import canary, changes, data, events, organizations, posts, sessions, users
 from api.admit import GATE, Gate
 from api.bound import Places
 from api.database import (
@@ -23,6 +23,7 @@ from api.database import (
 )
 from api.follow import Tail
 from api.measure import measure_requests
+from api.read import PLANNER
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
@@ -42,6 +43,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+ENDPOINTS: Final = (
+    *users.ENDPOINTS,
+    *posts.ENDPOINTS,
+    *data.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *events.ENDPOINTS,
+    *organizations.ENDPOINTS,
+    *changes.ENDPOINTS,
+    *canary.ENDPOINTS,
+)
+"""All that the API answers, beside the probes."""
 
 WAITS_PER_USER: Final = 20
 """More requests of one caller do not wait for versions at once."""
@@ -66,7 +78,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
-    add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
+    add_endpoints(app, ENDPOINTS)
     app[GATE] = Gate(ttl_s=settings.api_standing_ttl_s, metrics=metrics)
     add_probes(
         app,
@@ -103,7 +115,7 @@ async def _connect(settings: ApiSettings) -> Connections:
         settings,
         name="clerkwork-api",
         max_size=settings.api_pool_max,
-        statement_timeout_s=settings.api_query_s,
+        session={"statement_timeout": f"{settings.api_query_s * 1000:.0f}ms", **PLANNER},
     )
     pool = build(min_size=settings.api_pool_min)
     try:

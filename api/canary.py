@@ -6,11 +6,13 @@ from typing import Final
 
 from aiohttp import web
 
+from api.answers.events import CanaryAnswer
 from api.database import POOL
-from api.read import read_versions
+from api.declare import path_id
+from api.read.awaited import read_awaited
 from schema.http.endpoints import Answer, Endpoint
 from schema.http.errors import HttpError
-from schema.kafka.changes import is_canary
+from schema.kafka.changes import CANARY_PREFIX, is_canary
 from schema.postgres.ids import derive_id
 
 
@@ -18,10 +20,11 @@ async def show_canary(request: web.Request) -> web.Response:
     """Answer with the version of a canary; of anybody else there is nothing here."""
     clerk_id = request.match_info["id"]
     user_id = derive_id(clerk_id)
-    found = await read_versions(request.app[POOL], [user_id]) if is_canary(clerk_id) else {}
-    if user_id not in found:
-        raise HttpError("CANARY_NOT_FOUND", "There is no such canary.")
-    return web.json_response({"version": found[user_id].version})
+    if is_canary(clerk_id):
+        found = await read_awaited(request.app[POOL], users=[user_id])
+        if user_id in found.users:
+            return web.json_response({"version": found.users[user_id].version})
+    raise HttpError("CANARY_NOT_FOUND", "There is no such canary.")
 
 
 ENDPOINTS: Final = (
@@ -31,7 +34,15 @@ ENDPOINTS: Final = (
         handler=show_canary,
         name="show_canary",
         summary="How new a canary is",
-        answers={200: Answer(description="Its version")},
+        parameters=(path_id("The canary.", pattern="[^/]+", example=f"{CANARY_PREFIX}1"),),
+        answers={
+            200: Answer(
+                description="Its version",
+                model=CanaryAnswer,
+                headers={"Cache-Control": "`no-store`."},
+                example={"version": 1_770_112_800_000},
+            )
+        },
         errors=("CANARY_NOT_FOUND", "DATABASE_UNAVAILABLE"),
         signed_in=False,
     ),

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from api.answers.events import CHANGES, ChangePage
 from api.database import POOL
-from api.page import MAX_LIMIT, decode_position, encode_position, parse_changes_page
+from api.declare import ADMISSION, LIMIT, PAGED
+from api.page import MAX_LIMIT, NOW, decode_position, encode_position, parse_changes_page
 from api.present import encode, present_changes
 from api.resume import next_position, read_on
 from api.stream import STREAMS
-from schema.http.endpoints import Answer, Endpoint
+from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.tokens.callers import AUTHENTICATOR
 
 if TYPE_CHECKING:
@@ -41,6 +43,22 @@ async def show_changes(request: web.Request) -> web.StreamResponse:
     )
 
 
+_SINCE: Final = Parameter(
+    name="since",
+    place="query",
+    description="Where to go on: `next_cursor`, or the `id:` of a stream. `now`, or nothing, is the"
+    " end of what there is.",
+    schema={"type": "string"},
+    example=NOW,
+)
+_LAST_EVENT_ID: Final = Parameter(
+    name=LAST_EVENT_ID,
+    place="header",
+    description="The last `id:` of a stream that broke off; it outweighs `since`. Streams only.",
+    schema={"type": "string"},
+    example=CHANGES["next_cursor"],
+)
+
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -48,8 +66,28 @@ ENDPOINTS: Final = (
         handler=show_changes,
         name="list_changes",
         summary="What has changed since",
-        answers={200: Answer(description="A page of changes, or a stream of them")},
-        errors=("INVALID_CURSOR", "INVALID_LIMIT", "CURSOR_EXPIRED", "DATABASE_UNAVAILABLE"),
+        description="The changes that the caller may see, in their order. With"
+        " `Accept: text/event-stream` they come as server-sent events, as long as the token is"
+        " good: `event:` is their type, `id:` where to go on, `data:` the same JSON as in a page.",
+        parameters=(LIMIT, _SINCE, _LAST_EVENT_ID),
+        answers={
+            200: Answer(
+                description="A page of changes, or a stream of them",
+                model=ChangePage,
+                headers={
+                    "Cache-Control": "`no-store`: it is another one the next moment.",
+                    "Vary": "`Accept`.",
+                },
+                example=CHANGES,
+            )
+        },
+        errors=(
+            *ADMISSION,
+            *PAGED,
+            "CURSOR_EXPIRED",
+            "TOO_MANY_STREAMS",
+            "STREAMS_EXHAUSTED",
+        ),
     ),
 )
 

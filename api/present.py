@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from api.read import Change
+    from api.read.events import Entry, Event
+    from api.read.organizations import Organization, OwnMembership
+    from api.read.posts import Post
+    from api.read.sessions import Session
     from schema.postgres.rows import UsersRow
 
 PUBLIC: Final = tuple(PublicProfile.model_fields)
@@ -44,6 +48,10 @@ def _show(user: UsersRow) -> Mapping[str, object]:
     fields = {name: getattr(user, name) for name in FULL}
     # PostgreSQL wrote valid JSON already; passing it through loses no digit of a number.
     fields["public_metadata"] = msgspec.Raw(user.public_metadata)
+    return _write(fields)
+
+
+def _write(fields: Mapping[str, object]) -> dict[str, object]:
     return {
         name: write_time(value) if isinstance(value, datetime) else value
         for name, value in fields.items()
@@ -65,11 +73,49 @@ def _bury(user: UsersRow) -> Mapping[str, object]:
     }
 
 
+def present_post(post: Post) -> Mapping[str, object]:
+    """Return the fields of `post` and of its author, the same for everybody who may see it."""
+    return _write(post._asdict()) | {"author": post.author._asdict()}
+
+
+def present_data(values: Mapping[str, str]) -> Mapping[str, object]:
+    """Return what is known of a user, by key, as PostgreSQL wrote it."""
+    return {"data": {key: msgspec.Raw(value) for key, value in values.items()}}
+
+
+def present_session(session: Session) -> Mapping[str, object]:
+    """Return the fields of `session`, ready for `encode`."""
+    return _write(session._asdict())
+
+
+def present_organization(
+    organization: Organization, membership: OwnMembership | None
+) -> Mapping[str, object]:
+    """Return the fields of `organization`, and as what the caller belongs to it."""
+    own = None
+    if membership:
+        permissions = msgspec.Raw(membership.permissions)
+        own = _write(membership._asdict() | {"permissions": permissions})
+    metadata = msgspec.Raw(organization.public_metadata)
+    return _write(organization._asdict()) | {"public_metadata": metadata, "membership": own}
+
+
+def present_entry(entry: Entry) -> Mapping[str, object]:
+    """Return the fields of `entry`, ready for `encode`."""
+    return _write(entry._asdict())
+
+
+def present_record(event: Event, *, fully: bool) -> Mapping[str, object]:
+    """Return what became of `event`; why it failed is for administrators only."""
+    hidden = {"clerk_user_id"} if fully else {"clerk_user_id", "reason"}
+    return {name: value for name, value in _write(event._asdict()).items() if name not in hidden}
+
+
 def present_page(
-    users: Sequence[Mapping[str, object]], *, next_cursor: str | None
+    rows: Sequence[Mapping[str, object]], *, next_cursor: str | None
 ) -> Mapping[str, object]:
     """Return the body of a list; `next_cursor` is None on its last page."""
-    return {"data": users, "next_cursor": next_cursor}
+    return {"data": rows, "next_cursor": next_cursor}
 
 
 def present_changes(

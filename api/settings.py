@@ -98,7 +98,10 @@ class ApiSettings(DatabaseSettings, TokenSettings):
         60.0, ge=0, le=3600, description="seconds that streams outlive a database that is away"
     )
     api_version_waits: int = Field(
-        200, ge=1, le=10_000, description="requests with `min_version` that may wait at once"
+        200,
+        ge=1,
+        le=10_000,
+        description="requests that may wait at once for a version or an event",
     )
 
     @property

@@ -2,85 +2,119 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
-from aiohttp import web
-
-from api.authorize import admit, is_admin, is_visible
+from api.admit import GATE
+from api.answers.pages import page_of
+from api.answers.users import PROFILE, USER, UserAnswer, UserPage
+from api.authorize import demand_user, is_visible, user_not_found
 from api.database import POOL
-from api.page import Cursor, encode_cursor, parse_page
-from api.present import encode, present_page, present_user, tag
-from api.read import list_users, read_user
-from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish
-from schema.http.endpoints import Answer, Endpoint, Parameter
-from schema.http.errors import HttpError
-from schema.http.tokens.callers import AUTHENTICATOR
-from schema.http.tokens.claims import CLERK_USER_ID
+from api.declare import (
+    ADMISSION,
+    APPLIED,
+    CURSOR,
+    IF_NONE_MATCH,
+    LIMIT,
+    MIN_VERSION,
+    PAGED,
+    PREFER,
+    QUERY,
+    USER_ID,
+    WAITING,
+    answers,
+)
+from api.page import USERS, next_cursor, parse_page
+from api.parse import parse_user_id
+from api.present import present_page, present_user
+from api.read.users import list_users, read_user
+from api.respond import make_view, respond
+from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish, version_goal
+from schema.http.endpoints import Endpoint
 from schema.postgres.contracts import User
-from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
-    from api.read import Standing
-    from schema.http.tokens.claims import Caller
+    from uuid import UUID
+
+    from aiohttp import web
+
+    from api.admit import Viewer
+    from api.database import Pool
+    from api.respond import View
+    from api.wait import Wish
     from schema.postgres.rows import UsersRow
-
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_ETAG_ANY: Final = "*"
-
-
-def parse_user_id(text: str) -> UUID:
-    """Return the key that `text`, our id or Clerk's, stands for. Raises HttpError 400."""
-    if _UUID.fullmatch(text):
-        return UUID(text)
-    if CLERK_USER_ID.fullmatch(text):
-        return derive_id(text)
-    raise HttpError(
-        "INVALID_ID",
-        "The id of a user is a UUID or Clerk's `user_…`.",
-        details={"field": "id"},
-    )
 
 
 async def show_me(request: web.Request) -> web.Response:
     """Answer with the caller's own user."""
-    caller = await request.app[AUTHENTICATOR].authenticate(request)
-    return await _show(request, caller, caller.user_id)
+    viewer = await request.app[GATE].admit(request)
+    return await _show(request, viewer, viewer.user_id)
 
 
 async def show_user(request: web.Request) -> web.Response:
     """Answer with the user in the path, as far as the caller may see them."""
-    caller = await request.app[AUTHENTICATOR].authenticate(request)
-    return await _show(request, caller, parse_user_id(request.match_info["id"]))
+    viewer = await request.app[GATE].admit(request)
+    return await _show(request, viewer, parse_user_id(request.match_info["id"]))
 
 
 async def show_users(request: web.Request) -> web.Response:
     """Answer with a page of users, newest first, as far as the caller may see them."""
-    caller = await request.app[AUTHENTICATOR].authenticate(request)
-    page = parse_page(request.query.items())
-    standing, users, more = await list_users(request.app[POOL], caller_id=caller.user_id, page=page)
-    admit(standing)
-    next_cursor = None
-    if more and (last := users[-1]).created_at:
-        next_cursor = encode_cursor(Cursor(created_at=last.created_at, user_id=last.id))
+    viewer = await request.app[GATE].admit(request)
+    page = parse_page(request.query.items(), USERS)
+    found = await list_users(request.app[POOL], page)
     body = present_page(
-        [
-            present_user(user, fully=is_admin(standing) or user.id == caller.user_id)
-            for user in users
-        ],
-        next_cursor=next_cursor,
+        [present_user(user, fully=viewer.sees_all or viewer.owns(user.id)) for user in found.rows],
+        next_cursor=next_cursor(USERS, found, lambda user: (user.created_at, user.id)),
     )
-    return _json(encode(body))
+    return respond(request, make_view(body))
 
 
-_USER_ID: Final = Parameter(
-    name="id",
-    place="path",
-    description="our id or Clerk's",
-    schema={"type": "string"},
-    example="user_2abcDEF",
-    required=True,
+async def load_profile(pool: Pool, user_id: UUID) -> View | None:
+    """Return what every signed-in user sees of a user, None of one who is not there for them."""
+    user = await read_user(pool, user_id)
+    if user is None or not is_visible(user.status, sees_all=False):
+        return None
+    return make_view(present_user(user, fully=False))
+
+
+async def _show(request: web.Request, viewer: Viewer, user_id: UUID) -> web.Response:
+    wish = read_wish(request.query.items(), request.headers.getall("Prefer", ()))
+    if wish is None and not viewer.sees_all and not viewer.owns(user_id):
+        view = await load_profile(request.app[POOL], user_id)
+        if view is None:
+            raise user_not_found(own=False)
+        return respond(request, view)
+    user = await read_user(request.app[POOL], user_id)
+    if wish and not has_reached(user, wish.min_version):
+        viewer, user = await _wait(request, viewer, user_id, wish)
+    if user is None:
+        raise user_not_found(own=viewer.owns(user_id))
+    demand_user(user.status, user_id, viewer=viewer)
+    view = make_view(present_user(user, fully=viewer.sees_all or viewer.owns(user_id)))
+    return respond(request, view, headers=wish.headers if wish else {})
+
+
+async def _wait(
+    request: web.Request, viewer: Viewer, user_id: UUID, wish: Wish
+) -> tuple[Viewer, UsersRow | None]:
+    """Return the caller and the user once the user has reached the version."""
+    goal = version_goal(user_id, wish.min_version)
+    await request.app[WAITS].until_reached(goal, within_s=wish.wait_s, caller=viewer.caller)
+    # Much can happen to the caller in the meantime, such as a ban.
+    viewer = await request.app[GATE].admit(request)
+    user = await read_user(request.app[POOL], user_id)
+    if not has_reached(user, wish.min_version):
+        raise VersionNotReachedError(wish)
+    return viewer, user
+
+
+_ONE: Final = (MIN_VERSION, PREFER, IF_NONE_MATCH)
+_ONE_ERRORS: Final = (
+    *ADMISSION,
+    *QUERY,
+    *WAITING,
+    "INVALID_MIN_VERSION",
+    "USER_NOT_FOUND",
+    "VERSION_NOT_REACHED",
 )
 
 ENDPOINTS: Final = (
@@ -90,8 +124,10 @@ ENDPOINTS: Final = (
         handler=show_me,
         name="show_me",
         summary="The caller's own user",
-        answers={200: Answer(description="The user, whole", model=User)},
-        errors=("USER_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+        description="404 with Retry-After while Clerk's webhook is still on its way.",
+        parameters=_ONE,
+        answers=answers("The user, in full", User, USER, headers=APPLIED),
+        errors=_ONE_ERRORS,
     ),
     Endpoint(
         method="GET",
@@ -99,8 +135,10 @@ ENDPOINTS: Final = (
         handler=show_users,
         name="list_users",
         summary="All users, newest first",
-        answers={200: Answer(description="A page of users")},
-        errors=("INVALID_CURSOR", "INVALID_LIMIT", "DATABASE_UNAVAILABLE"),
+        description="Of others the public profile; administrators see all in full.",
+        parameters=(LIMIT, CURSOR, IF_NONE_MATCH),
+        answers=answers("A page of users", UserPage, page_of(PROFILE)),
+        errors=(*ADMISSION, *PAGED),
     ),
     Endpoint(
         method="GET",
@@ -108,58 +146,12 @@ ENDPOINTS: Final = (
         handler=show_user,
         name="show_user",
         summary="A user",
-        parameters=(_USER_ID,),
-        answers={200: Answer(description="The user, as far as the caller sees them", model=User)},
-        errors=("INVALID_ID", "USER_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+        description="Of others the public profile; administrators see all in full, also"
+        " tombstones of the deleted.",
+        parameters=(USER_ID, *_ONE),
+        answers=answers(
+            "The user, as far as the caller sees them", UserAnswer, PROFILE, headers=APPLIED
+        ),
+        errors=(*_ONE_ERRORS, "INVALID_ID"),
     ),
 )
-
-
-async def _show(request: web.Request, caller: Caller, user_id: UUID) -> web.Response:
-    wish = read_wish(request.query.items(), request.headers.getall("Prefer", ()))
-    standing, user = await _read(request, caller, user_id)
-    if wish and not has_reached(user, wish.min_version):
-        await request.app[WAITS].until_reached(user_id, wish, caller=caller)
-        standing, user = await _read(request, caller, user_id)
-        if not has_reached(user, wish.min_version):
-            raise VersionNotReachedError(wish)
-    if user is None or not is_visible(user, to=standing):
-        raise _not_found(own=user_id == caller.user_id)
-    body = encode(present_user(user, fully=is_admin(standing) or user_id == caller.user_id))
-    etag = tag(body)
-    known = [each.value for each in request.if_none_match or ()]
-    if etag in known or _ETAG_ANY in known:
-        response = web.Response(status=304, headers={"Cache-Control": "private, no-cache"})
-    else:
-        response = _json(body)
-    response.etag = etag
-    if wish:
-        response.headers.update(wish.headers)
-    return response
-
-
-async def _read(
-    request: web.Request, caller: Caller, user_id: UUID
-) -> tuple[Standing | None, UsersRow | None]:
-    standing, user = await read_user(request.app[POOL], caller_id=caller.user_id, user_id=user_id)
-    admit(standing)
-    return standing, user
-
-
-def _json(body: bytes) -> web.Response:
-    return web.Response(
-        body=body,
-        content_type="application/json",
-        charset="utf-8",
-        headers={"Cache-Control": "private, no-cache"},
-    )
-
-
-def _not_found(*, own: bool) -> HttpError:
-    if own:
-        return HttpError(
-            "USER_NOT_FOUND",
-            "Your user is not here yet: Clerk's webhook may still be on its way.",
-            headers={"Retry-After": "1"},
-        )
-    return HttpError("USER_NOT_FOUND", "There is no such user.")

@@ -1,4 +1,4 @@
-"""Wait until a user has reached a version, so that who has written reads what was written.
+"""Wait for a version of a user or for an event, so that who has written reads what was written.
 
 No connection is held while waiting. The tail says of whom something was told; a change that
 others cannot see is told to nobody, so that one statement for all who wait looks every POLL_S.
@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
+from api.authorize import may_see_event
 from api.database import DatabaseUnavailableError
 from api.page import invalid, read_query
-from api.read import Freshness, read_versions
+from api.read.awaited import Freshness, read_awaited
 from schema.http.errors import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from uuid import UUID
 
+    from api.admit import Viewer
     from api.bound import Places
     from api.database import Pool
     from api.follow import Tail
+    from api.read.awaited import Awaited
     from schema.http.tokens.claims import Caller
     from schema.ops.metrics import ApiMetrics
     from schema.postgres.rows import UsersRow
@@ -55,7 +58,7 @@ class Wish(NamedTuple):
     @property
     def headers(self) -> Mapping[str, str]:
         """Say which preference was followed, where there was one (RFC 7240 §3)."""
-        return {"Preference-Applied": f"wait={self.wait_s}"} if self.preferred else {}
+        return preference_applied(self.wait_s if self.preferred else None)
 
 
 class VersionNotReachedError(HttpError):
@@ -78,11 +81,26 @@ def read_wish(query: Iterable[tuple[str, str]], preferences: Sequence[str]) -> W
     values = read_query(query, {"min_version": parse_min_version})
     if "min_version" not in values:
         return None
+    wait_s = read_preference(preferences)
+    if wait_s is None:
+        return Wish(values["min_version"])
+    return Wish(values["min_version"], wait_s, preferred=True)
+
+
+def read_preference(preferences: Sequence[str]) -> int | None:
+    """Return for how many seconds the headers `Prefer` want to wait, at most MAX_WAIT_S.
+
+    None where they say nothing of it that can be read: RFC 7240 has it ignored.
+    """
     for each in ",".join(preferences).split(","):
         if preference := _PREFERENCE.fullmatch(each):
-            wait_s = min(int(preference[2]), MAX_WAIT_S)
-            return Wish(values["min_version"], wait_s, preferred=True)
-    return Wish(values["min_version"])
+            return min(int(preference[2]), MAX_WAIT_S)
+    return None
+
+
+def preference_applied(wait_s: int | None) -> Mapping[str, str]:
+    """Return the header that says which preference was followed, where one was (RFC 7240 §3)."""
+    return {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
 
 
 def parse_min_version(text: str) -> int:
@@ -105,30 +123,58 @@ def has_reached(user: UsersRow | Freshness | None, version: int) -> bool:
     return user.version >= version and (user.version > 0 or user.status != "pending")
 
 
-class _Goal(NamedTuple):
-    version: int
+class Goal(NamedTuple):
+    """What somebody waits for."""
+
+    user_id: UUID
+    """What is told of this user may mean that it is there."""
+    is_reached: Callable[[Awaited], bool]
+    event_id: str | None = None
+    """The event, where it is one that is waited for."""
+
+
+def version_goal(user_id: UUID, version: int) -> Goal:
+    """Return the goal that a user has reached a version."""
+    return Goal(user_id, lambda found: has_reached(found.users.get(user_id), version))
+
+
+def event_goal(event_id: str, viewer: Viewer) -> Goal:
+    """Return the goal that an event is recorded which this caller may see.
+
+    One that they may not see is waited for in vain, like one that does not exist.
+    """
+
+    def is_reached(found: Awaited) -> bool:
+        about = found.events.get(event_id)
+        return event_id in found.events and may_see_event(viewer, about=about)
+
+    return Goal(viewer.user_id, is_reached, event_id)
+
+
+class _Waiting(NamedTuple):
+    goal: Goal
     reached: asyncio.Future[None]
 
 
 class Waits:
-    """Everybody who waits for a user to reach a version."""
+    """Everybody who waits for something to be written."""
 
     def __init__(self, pool: Pool, *, tail: Tail, metrics: ApiMetrics, places: Places) -> None:
         self._pool = pool
         self._tail = tail
         self._metrics = metrics
         self._places = places
-        self._goals: defaultdict[UUID, set[_Goal]] = defaultdict(set)
+        self._waiting: defaultdict[UUID, set[_Waiting]] = defaultdict(set)
         self._news = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
-    async def until_reached(self, user_id: UUID, wish: Wish, *, caller: Caller) -> None:
-        """Return when the user has reached what is wished for, or when time is up.
+    async def until_reached(self, goal: Goal, *, within_s: float, caller: Caller) -> None:
+        """Return when the goal is reached, or when time is up.
 
         Raises HttpError 503 or 429 when too many wait already.
         """
         with self._places.taken(caller.clerk_id):
-            outcome = "reached" if await self._wait(user_id, wish) else "not_reached"
+            outcome = "reached" if await self._wait(goal, within_s) else "not_reached"
         self._metrics.version_waits.labels(outcome).inc()
 
     async def close(self) -> None:
@@ -137,27 +183,27 @@ class Waits:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
-    async def _wait(self, user_id: UUID, wish: Wish) -> bool:
-        goal = _Goal(wish.min_version, asyncio.get_running_loop().create_future())
-        self._goals[user_id].add(goal)
+    async def _wait(self, goal: Goal, within_s: float) -> bool:
+        waiting = _Waiting(goal, asyncio.get_running_loop().create_future())
+        self._waiting[goal.user_id].add(waiting)
         self._news.set()
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            async with asyncio.timeout(wish.wait_s):
-                await goal.reached
+            async with asyncio.timeout(within_s):
+                await waiting.reached
         except TimeoutError:
             return False
         finally:
-            self._goals[user_id].discard(goal)
-            if not self._goals[user_id]:
-                del self._goals[user_id]
+            self._waiting[goal.user_id].discard(waiting)
+            if not self._waiting[goal.user_id]:
+                del self._waiting[goal.user_id]
         return True
 
     async def _look(self) -> None:
-        """Look at those who are waited for, until there is nobody any more."""
+        """Look for what is waited for, until there is nobody any more."""
         with self._tail.watched(self._notice):
-            while self._goals:
+            while self._waiting:
                 self._news.clear()
                 await self._look_once()
                 with suppress(TimeoutError):
@@ -165,18 +211,23 @@ class Waits:
                         await self._news.wait()
 
     def _notice(self, user_id: UUID) -> None:
-        if user_id in self._goals:
+        if user_id in self._waiting:
             self._news.set()
 
     async def _look_once(self) -> None:
+        goals = [each.goal for waiting in self._waiting.values() for each in waiting]
         try:
-            found = await read_versions(self._pool, self._goals)
+            found = await read_awaited(
+                self._pool,
+                users={goal.user_id for goal in goals if goal.event_id is None},
+                events={goal.event_id for goal in goals if goal.event_id is not None},
+            )
         except DatabaseUnavailableError:
             return  # whoever waits will be told when time is up
-        for user_id, goals in self._goals.items():
-            for goal in goals:
-                if has_reached(found.get(user_id), goal.version) and not goal.reached.done():
-                    goal.reached.set_result(None)
+        for waiting in self._waiting.values():
+            for goal, reached in waiting:
+                if goal.is_reached(found) and not reached.done():
+                    reached.set_result(None)
 
 
 WAITS: Final = web.AppKey("waits", Waits)

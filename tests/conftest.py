@@ -135,8 +135,22 @@ async def create_template(servers: Servers) -> str:
 @pytest.fixture
 async def database_url(servers: Servers, template_database: str) -> AsyncIterator[str]:
     """The URL of a migrated, empty database of this test's own."""
+    async with copied_database(servers, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def shared_database_url(servers: Servers, template_database: str) -> AsyncIterator[str]:
+    """The URL of a migrated, empty database for the tests of a file, which only read it."""
+    async with copied_database(servers, template_database) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def copied_database(servers: Servers, template: str) -> AsyncIterator[str]:
+    """Copy a database while it is needed."""
     name = f"test_{uuid.uuid4().hex}"
-    await _execute(servers.database_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    await _execute(servers.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _on_database(servers.database_url, name)
     await _execute(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -165,6 +165,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "It is derived from events.",
         "Set preferences, feature_flags or onboarding_status.",
     ),
+    "FORBIDDEN": Fault(
+        403,
+        "The caller may not see or do this.",
+        "It is another user's own business, and the caller is no administrator.",
+        "Ask for one's own.",
+    ),
     # What is asked for is not there.
     "NOT_FOUND": Fault(
         404,
@@ -183,6 +189,24 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "There is no such key of the data.",
         "A misspelt key.",
         "Set preferences, feature_flags or onboarding_status.",
+    ),
+    "POST_NOT_FOUND": Fault(
+        404,
+        "There is no such post for the caller.",
+        "It was deleted, was never there, is another's draft, or its command is not applied yet.",
+        "For one's own post follow the `status_url` of its command.",
+    ),
+    "ORGANIZATION_NOT_FOUND": Fault(
+        404,
+        "There is no such organization for the caller.",
+        "It was deleted, was never there, or the caller is not a member.",
+        "Join it, or wait for the membership's webhook.",
+    ),
+    "EVENT_NOT_FOUND": Fault(
+        404,
+        "There is no such event for the caller.",
+        "It is not recorded yet, was never sent, or is about somebody else.",
+        "For one's own event ask again soon; `Prefer: wait=10` waits.",
     ),
     "CANARY_NOT_FOUND": Fault(
         404,
@@ -246,7 +270,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     ),
     "TOO_MANY_WAITS": Fault(
         429,
-        "Enough requests of the caller wait for versions.",
+        "Enough requests of the caller wait for versions or events.",
         "They wait for what has not arrived yet.",
         "Wait for the seconds in Retry-After.",
     ),
@@ -283,7 +307,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     ),
     "WAITS_EXHAUSTED": Fault(
         503,
-        "Too many requests wait for versions.",
+        "Too many requests wait for versions or events.",
         "API_VERSION_WAITS of them wait in this process.",
         "Ask again after the seconds in Retry-After.",
     ),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schema.ops.settings import DatabaseSettings
 
 COMMAND_TIMEOUT_S: Final = 15.0
@@ -22,14 +24,15 @@ def build_pool(
     name: str,
     min_size: int,
     max_size: int,
-    statement_timeout_s: float = COMMAND_TIMEOUT_S,
+    session: Mapping[str, str] | None = None,
 ) -> asyncpg.Pool[asyncpg.Record]:
     """Return a pool that is not open yet: `async with pool` or `await pool` opens it.
 
-    `name` shows in pg_stat_activity. PostgreSQL ends a statement after `statement_timeout_s`, no
-    longer than COMMAND_TIMEOUT_S, and who waits for an answer learns of it; connections that are
-    not used for IDLE_S are closed. Session settings keep a stopped or hung client from holding
-    locks: https://www.postgresql.org/docs/18/runtime-config-client.html
+    `name` shows in pg_stat_activity; `session` has settings of PostgreSQL's that replace ours.
+    PostgreSQL ends a statement after COMMAND_TIMEOUT_S, and who waits for an answer learns of it;
+    connections that are not used for IDLE_S are closed. Session settings keep a stopped or hung
+    client from holding locks:
+    https://www.postgresql.org/docs/18/runtime-config-client.html
     """
     return asyncpg.create_pool(
         settings.database_url.get_secret_value(),
@@ -43,8 +46,9 @@ def build_pool(
             "jit": "off",  # a batch is over before its plan would be compiled
             "idle_in_transaction_session_timeout": "10s",
             "lock_timeout": "10s",
-            "statement_timeout": f"{statement_timeout_s * 1000:.0f}ms",
+            "statement_timeout": f"{COMMAND_TIMEOUT_S * 1000:.0f}ms",
             # The other two do not see a client that is frozen between the parts of a statement.
             "transaction_timeout": "30s",
+            **(session or {}),
         },
     )

@@ -30,7 +30,7 @@ STREAM_ENDS: Final = (
 """Why a stream of changes can end."""
 
 WAIT_ENDS: Final = ("reached", "not_reached")
-"""How waiting for a version of a user can end."""
+"""How waiting for a version of a user, or for an event, can end."""
 
 SIGN_INS_REFUSED: Final = (
     *("missing", "malformed", "not_a_session", "unknown_key", "bad_signature"),
@@ -79,7 +79,7 @@ class ApiMetrics:
         self.version_waits = start_at_zero(
             Counter(
                 "clerkwork_version_waits_total",
-                "Requests that waited for a version of a user, by how that ended.",
+                "Requests that waited for a version of a user or for an event, by how that ended.",
                 ["outcome"],
                 registry=registry,
             ),

@@ -106,7 +106,7 @@ class Server(TestServer):
         return await super()._make_runner(**kwargs | {"handler_cancellation": False})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
     """Return a context manager that serves the API on a free port, and gives a client of it."""
     pem = signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

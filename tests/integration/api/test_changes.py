@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from api.page import encode_position
-from api.read import _SQL
+from api.read.changes import _SQL
 from schema.kafka.changes import CANARY, POST_DELETED, POST_UPDATED, USER_DELETED
 from schema.ops.settings import DatabaseSettings
 from schema.postgres.ids import derive_id

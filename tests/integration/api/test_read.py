@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.present import FULL, PUBLIC
-from api.read import _SQL
+from api.read.users import _SQL
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
@@ -150,7 +150,6 @@ async def test_a_page_reads_the_index_and_not_the_table(users: Users, *, continu
         await users.connection.execute(f"SET plan_cache_mode = {mode}")
         plan = await users.connection.fetchval(
             f"EXPLAIN (ANALYZE, COSTS off, FORMAT json) {_SQL['list_users'].sql}",
-            derive_id("user_1"),
             *after,
             21,
         )

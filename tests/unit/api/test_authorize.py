@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
-from msgspec.structs import replace
 
 from api.authorize import admit, is_admin, is_visible
 from api.read import Standing
 from schema.http.errors import HttpError
-from schema.postgres.rows import Json, UsersRow
 from schema.postgres.tables.users import USER_STATUSES
-
-USER = UsersRow(
-    id=UUID(int=1),
-    clerk_id="user_1",
-    email=None,
-    email_verified=False,
-    first_name=None,
-    last_name=None,
-    username=None,
-    image_url=None,
-    external_id=None,
-    role="user",
-    status="active",
-    public_metadata=Json("{}"),
-    last_sign_in_at=None,
-    last_active_at=None,
-    created_at=None,
-    updated_at=None,
-    deleted_at=None,
-    version=0,
-    version_timestamp=0,
-    version_event_id="",
-    signup_source=None,
-    last_event_at=None,
-    deletion_event_id=None,
-    erase_at=None,
-    held_status=None,
-    restored_at=None,
-)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +49,5 @@ def test_the_database_says_who_is_an_administrator() -> None:
 @pytest.mark.parametrize("status", USER_STATUSES)
 def test_who_is_there_for_whom(status: str) -> None:
     """Pending and deleted users are there for administrators only."""
-    user = replace(USER, status=status)
-
-    assert is_visible(user, to=Standing(role="admin", status="active"))
-    assert is_visible(user, to=None) == (status not in ("pending", "deleted"))
+    assert is_visible(status, sees_all=True)
+    assert is_visible(status, sees_all=False) == (status not in ("pending", "deleted"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.page import (
+    HISTORY,
+    POSTS,
+    POSTS_OF_USER,
+    SESSIONS,
+    USERS,
     ChangesPage,
     Cursor,
     Page,
@@ -29,9 +34,11 @@ from schema.http.errors import HttpError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from api.page import Listing
+
 CURSOR = Cursor(
-    created_at=datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC),
-    user_id=UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11"),
+    at=datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC),
+    id=UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11"),
 )
 moments = st.datetimes(timezones=st.just(UTC))
 ValueT = TypeVar("ValueT")
@@ -48,17 +55,18 @@ def attempt(parse: Callable[[str], ValueT], text: str) -> ValueT | HttpError:
 @given(moments, st.uuids())
 @example(datetime.min.replace(tzinfo=UTC), UUID(int=0))
 @example(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
-def test_a_cursor_comes_back_as_it_was(created_at: datetime, user_id: UUID) -> None:
+def test_a_cursor_comes_back_as_it_was(at: datetime, row_id: UUID) -> None:
     """To the microsecond, which is what PostgreSQL keeps."""
-    cursor = Cursor(created_at=created_at, user_id=user_id)
+    cursor = Cursor(at=at, id=row_id)
 
-    assert decode_cursor(encode_cursor(cursor)) == cursor
+    for listing in (USERS, POSTS, POSTS_OF_USER, SESSIONS):
+        assert decode_cursor(listing, encode_cursor(listing, cursor)) == cursor
 
 
 @given(moments, st.uuids())
-def test_a_cursor_travels_in_a_url_unescaped(created_at: datetime, user_id: UUID) -> None:
+def test_a_cursor_travels_in_a_url_unescaped(at: datetime, row_id: UUID) -> None:
     """Thirty-four characters of the base64url alphabet."""
-    text = encode_cursor(Cursor(created_at=created_at, user_id=user_id))
+    text = encode_cursor(USERS, Cursor(at=at, id=row_id))
 
     assert len(text) == 34
     assert text.replace("-", "").replace("_", "").isalnum()
@@ -73,12 +81,12 @@ def test_a_cursor_travels_in_a_url_unescaped(created_at: datetime, user_id: UUID
 )
 def test_any_text_is_a_cursor_or_a_400(text: str) -> None:
     """What is accepted is what encode_cursor writes, to the letter."""
-    result = attempt(decode_cursor, text)
+    result = attempt(partial(decode_cursor, USERS), text)
 
     if isinstance(result, HttpError):
         assert (result.status, result.code) == (400, "INVALID_CURSOR")
     else:
-        assert encode_cursor(result) == text
+        assert encode_cursor(USERS, result) == text
 
 
 @pytest.mark.parametrize(
@@ -87,9 +95,9 @@ def test_any_text_is_a_cursor_or_a_400(text: str) -> None:
         "",
         "é",
         "\udc80",
-        encode_cursor(CURSOR) + "=",
-        encode_cursor(CURSOR) + "\n",
-        encode_cursor(CURSOR)[:-1],
+        encode_cursor(USERS, CURSOR) + "=",
+        encode_cursor(USERS, CURSOR) + "\n",
+        encode_cursor(USERS, CURSOR)[:-1],
         base64.urlsafe_b64encode(b"\x02" + bytes(24)).rstrip(b"=").decode(),
         base64.urlsafe_b64encode(b"\x01\x7f" + bytes(23)).rstrip(b"=").decode(),
     ],
@@ -97,9 +105,57 @@ def test_any_text_is_a_cursor_or_a_400(text: str) -> None:
 def test_cursors_that_nobody_gave(text: str) -> None:
     """Other versions, other spellings, and times that no calendar has."""
     with pytest.raises(HttpError) as caught:
-        decode_cursor(text)
+        decode_cursor(USERS, text)
 
     assert caught.value.details == {"field": "cursor"}
+
+
+texts = st.text(max_size=128).filter(lambda text: "\0" not in text)
+
+
+@given(moments, texts)
+@example(datetime(1970, 1, 1, tzinfo=UTC), "msg_2oWkXp7sQyEj9TnVdMzRcHgLfUb")
+def test_a_cursor_of_events_comes_back_as_it_was(at: datetime, event_id: str) -> None:
+    """Their ids are text."""
+    cursor = Cursor(at=at, id=event_id)
+
+    assert decode_cursor(HISTORY, encode_cursor(HISTORY, cursor)) == cursor
+
+
+@given(st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(b"\5" + raw)))
+def test_no_cursor_of_events_holds_what_postgresql_cannot(raw: bytes) -> None:
+    """Neither what is not UTF-8 nor NUL."""
+    result = attempt(partial(decode_cursor, HISTORY), raw.rstrip(b"=").decode())
+
+    if isinstance(result, HttpError):
+        assert result.details == {"field": "cursor"}
+    else:
+        assert "\0" not in result.id
+        result.id.encode()
+
+
+LISTINGS: list[Listing[UUID]] = [USERS, POSTS, POSTS_OF_USER, SESSIONS]
+
+
+@pytest.mark.parametrize("other", [*LISTINGS, HISTORY])
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_a_cursor_of_one_list_is_none_of_another(
+    listing: Listing[UUID], other: Listing[Any]
+) -> None:
+    """Its place would mean something else there."""
+    text = encode_cursor(listing, CURSOR)
+
+    if other is listing:
+        assert decode_cursor(other, text) == CURSOR
+        return
+    with pytest.raises(HttpError) as caught:
+        decode_cursor(other, text)
+    assert caught.value.code == "INVALID_CURSOR"
+
+
+def test_every_list_has_a_number_of_its_own() -> None:
+    """Numbers are what tells their cursors apart."""
+    assert len({HISTORY.number, *(listing.number for listing in LISTINGS)}) == 5
 
 
 @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("20", 20), ("99", 99), ("100", 100)])
@@ -131,21 +187,21 @@ def test_any_text_is_a_limit_or_a_400(text: str) -> None:
 
 def test_a_page_has_defaults() -> None:
     """Twenty, from the newest."""
-    assert parse_page([]) == Page(limit=20, after=None)
+    assert parse_page([], USERS) == Page(limit=20, after=None)
 
 
 def test_a_page_is_what_was_asked_for() -> None:
     """Both parameters, in either order."""
-    query = [("cursor", encode_cursor(CURSOR)), ("limit", "5")]
+    query = [("cursor", encode_cursor(USERS, CURSOR)), ("limit", "5")]
 
-    assert parse_page(query) == Page(limit=5, after=CURSOR)
+    assert parse_page(query, USERS) == Page(limit=5, after=CURSOR)
 
 
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
         ([("limit", "5"), ("limit", "5")], "DUPLICATE_PARAMETER", "limit"),
-        ([("cursor", encode_cursor(CURSOR))] * 2, "DUPLICATE_PARAMETER", "cursor"),
+        ([("cursor", encode_cursor(USERS, CURSOR))] * 2, "DUPLICATE_PARAMETER", "cursor"),
         ([("cursor", "")], "INVALID_CURSOR", "cursor"),
         ([("Limit", "5")], "UNKNOWN_PARAMETER", "Limit"),
         ([("limit", "5"), ("offset", "5")], "UNKNOWN_PARAMETER", "offset"),
@@ -157,7 +213,7 @@ def test_the_parameter_at_fault_is_named(
 ) -> None:
     """Neither a typo nor a contradiction is silently ignored."""
     with pytest.raises(HttpError) as caught:
-        parse_page(query)
+        parse_page(query, USERS)
 
     assert (caught.value.status, caught.value.code) == (400, code)
     assert caught.value.details == {"field": field}
@@ -183,7 +239,7 @@ def test_a_position_comes_back_as_it_was(position: int) -> None:
 @example("")
 @example(encode_position(7) + "=")
 @example(encode_position(7) + "\n")
-@example(encode_cursor(CURSOR))
+@example(encode_cursor(USERS, CURSOR))
 @example(base64.urlsafe_b64encode(b"\x02" + bytes(8)).decode())
 def test_any_text_is_a_position_or_a_400(text: str) -> None:
     """What is accepted is what encode_position writes, to the letter; other cursors are not."""
@@ -213,6 +269,6 @@ def test_without_a_place_the_changes_begin_now(
 
 def test_cursors_keep_microseconds_apart() -> None:
     """Two users of the same millisecond have different places."""
-    later = Cursor(created_at=CURSOR.created_at + timedelta(microseconds=1), user_id=CURSOR.user_id)
+    later = Cursor(at=CURSOR.at + timedelta(microseconds=1), id=CURSOR.id)
 
-    assert encode_cursor(later) != encode_cursor(CURSOR)
+    assert encode_cursor(USERS, later) != encode_cursor(USERS, CURSOR)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.read import Freshness
+from api.read.awaited import Freshness
 from api.wait import (
     DEFAULT_WAIT_S,
     MAX_VERSION,

@@ -973,6 +973,17 @@ told AS (
 )
 SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count(*) > 0
 
+-- name: api_admit_read_caller
+-- What the database says of a caller and of the session they come with, both by primary key;
+-- always one row.
+SELECT
+    caller.role AS caller_role,
+    caller.status AS caller_status,
+    session.status AS session_status
+FROM (VALUES ($1::uuid, $2::uuid)) AS asked (user_id, session_id)
+LEFT JOIN users AS caller ON caller.id = asked.user_id
+LEFT JOIN sessions AS session ON session.id = asked.session_id;
+
 -- name: api_follow_read_head
 -- How far the outbox reaches.
 SELECT greatest(
@@ -1007,94 +1018,21 @@ ORDER BY next.position;
 -- What the database says of these callers, by primary key.
 SELECT id, role, status FROM users WHERE id = ANY($1::uuid[]);
 
--- name: api_read_read_standing
--- What the database says of a caller, by primary key.
-SELECT role AS caller_role, status AS caller_status FROM users WHERE id = $1;
+-- name: api_awaited_read_awaited
+-- How new some users are, by primary key, and whom some events are about, by the primary key of
+-- each month; what is not there is left out. Of an event that is there twice, the newer row.
+SELECT id, status, version, NULL AS event_id, NULL AS clerk_user_id
+FROM users
+WHERE id = ANY($1::uuid[])
+UNION ALL
+(
+    SELECT DISTINCT ON (event_id) NULL, NULL, NULL, event_id, clerk_user_id
+    FROM events
+    WHERE event_id = ANY($2::text[])
+    ORDER BY event_id, occurred_at DESC
+);
 
--- name: api_read_read_user
--- The caller's standing and one user, both by primary key; always one row.
-SELECT
-    caller.role AS caller_role,
-    caller.status AS caller_status,
-    target.id,
-    target.clerk_id,
-    target.email,
-    target.email_verified,
-    target.first_name,
-    target.last_name,
-    target.username,
-    target.image_url,
-    target.external_id,
-    target.role,
-    target.status,
-    target.public_metadata,
-    target.last_sign_in_at,
-    target.last_active_at,
-    target.created_at,
-    target.updated_at,
-    target.deleted_at,
-    target.version,
-    target.version_timestamp,
-    target.version_event_id,
-    target.signup_source,
-    target.last_event_at,
-    target.deletion_event_id,
-    target.erase_at,
-    target.held_status,
-    target.restored_at
-FROM (VALUES ($1::uuid, $2::uuid)) AS asked (caller_id, user_id)
-LEFT JOIN users AS caller ON caller.id = asked.caller_id
-LEFT JOIN users AS target ON target.id = asked.user_id;
-
--- name: api_read_list_users
--- The caller's standing and a page of living users, newest first, by users_created_at_id_idx;
--- one row at least. Users whose age is unknown have no place in the order.
-SELECT
-    caller.role AS caller_role,
-    caller.status AS caller_status,
-    page.*
-FROM (VALUES ($1::uuid)) AS asked (caller_id)
-LEFT JOIN users AS caller ON caller.id = asked.caller_id
-LEFT JOIN LATERAL (
-    SELECT
-        id,
-        clerk_id,
-        email,
-        email_verified,
-        first_name,
-        last_name,
-        username,
-        image_url,
-        external_id,
-        role,
-        status,
-        public_metadata,
-        last_sign_in_at,
-        last_active_at,
-        created_at,
-        updated_at,
-        deleted_at,
-        version,
-        version_timestamp,
-        version_event_id,
-        signup_source,
-        last_event_at,
-        deletion_event_id,
-        erase_at,
-        held_status,
-        restored_at
-    FROM users
-    WHERE status NOT IN ('pending', 'deleted')
-        AND (created_at, id) < (
-            COALESCE($2::timestamptz, 'infinity'),
-            COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-        )
-    ORDER BY created_at DESC, id DESC
-    LIMIT $4
-) AS page ON true
-ORDER BY page.created_at DESC, page.id DESC;
-
--- name: api_read_read_changes
+-- name: api_changes_read_changes
 -- The caller's standing, how far the outbox reaches, and a page of the changes after $3 that the
 -- caller may see, in their order; one row at least. Administrators see all, by outbox_pkey;
 -- others their own, by outbox_owner_position_idx, and what is public, by
@@ -1172,6 +1110,354 @@ LEFT JOIN LATERAL (
 ) AS page ON true
 ORDER BY page.position;
 
--- name: api_read_read_versions
--- How new some users are; those who are not there are left out.
-SELECT id, status, version FROM users WHERE id = ANY($1::uuid[]);
+-- name: api_data_read_data
+-- A user, by primary key, and what is known of a living one, by user_data_pkey. No row where there
+-- is no user, one at least where there is.
+SELECT users.status, data.key, data.value
+FROM users
+LEFT JOIN user_data AS data
+    ON data.user_id = users.id AND data.value IS NOT NULL AND users.status <> 'deleted'
+WHERE users.id = $1
+ORDER BY data.key;
+
+-- name: api_events_list_events_of
+-- A user, by primary key, and a page of what the ledger has of them, newest first, by
+-- events_clerk_user_id_occurred_at_idx. No row where there is no user, one at least where there
+-- is. Of who is deleted only the deletion shows, whether their data is held back or erased.
+SELECT
+    users.status AS user_status,
+    page.*
+FROM users
+LEFT JOIN LATERAL (
+    SELECT event_id, type, occurred_at, outcome
+    FROM events
+    WHERE clerk_user_id = users.clerk_id
+        AND (users.status <> 'deleted' OR type = 'user.deleted')
+        AND (occurred_at, event_id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3, ''))
+    ORDER BY occurred_at DESC, event_id DESC
+    LIMIT $4
+) AS page ON true
+WHERE users.id = $1
+ORDER BY page.occurred_at DESC, page.event_id DESC;
+
+-- name: api_events_read_event
+-- What the ledger has of an event, by the primary key of each month. Where it has it twice, one row
+-- is of when the event could not be read and had no time of its own: it is the older one.
+SELECT
+    event_id,
+    type,
+    clerk_user_id,
+    outcome,
+    reason,
+    occurred_at,
+    received_at,
+    applied_at
+FROM events
+WHERE event_id = $1
+ORDER BY occurred_at DESC
+LIMIT 1;
+
+-- name: api_organizations_read_organization
+-- An organization, by primary key, and the membership of user $2 in it while it lasts. OFFSET 0:
+-- it is looked for among the user's memberships, by organization_memberships_user_id_idx, never
+-- among all members of a large organization.
+SELECT
+    organizations.id,
+    organizations.clerk_id,
+    organizations.name,
+    organizations.slug,
+    organizations.image_url,
+    organizations.public_metadata,
+    organizations.status,
+    organizations.created_at,
+    organizations.updated_at,
+    organizations.deleted_at,
+    organizations.version,
+    membership.role AS member_role,
+    membership.permissions AS member_permissions,
+    membership.created_at AS member_created_at
+FROM organizations
+LEFT JOIN LATERAL (
+    SELECT role, permissions, created_at
+    FROM (
+        SELECT organization_id, role, permissions, created_at
+        FROM organization_memberships
+        WHERE user_id = $2 AND deleted_at IS NULL
+        OFFSET 0
+    ) AS own
+    WHERE own.organization_id = organizations.id
+    ORDER BY created_at DESC
+    LIMIT 1
+) AS membership ON true
+WHERE organizations.id = $1;
+
+-- name: api_posts_read_post
+-- A living post and its author, each by primary key.
+SELECT
+    posts.id,
+    posts.user_id,
+    posts.title,
+    posts.body,
+    posts.status,
+    posts.created_at,
+    posts.updated_at,
+    posts.version,
+    author.clerk_id AS author_clerk_id,
+    author.first_name AS author_first_name,
+    author.last_name AS author_last_name,
+    author.username AS author_username,
+    author.image_url AS author_image_url
+FROM posts
+JOIN users AS author ON author.id = posts.user_id
+WHERE posts.id = $1
+    AND posts.created_at IS NOT NULL
+    AND posts.deleted_at IS NULL
+    AND author.status <> 'deleted';
+
+-- name: api_posts_list_posts
+-- A page of all living posts with their authors, newest first, by posts_created_at_id_idx.
+-- OFFSET 0 keeps the authors a lookup for each post of the page, whatever the planner guesses of
+-- a limit that it does not know yet.
+SELECT
+    posts.id,
+    posts.user_id,
+    posts.title,
+    posts.body,
+    posts.status,
+    posts.created_at,
+    posts.updated_at,
+    posts.version,
+    author.clerk_id AS author_clerk_id,
+    author.first_name AS author_first_name,
+    author.last_name AS author_last_name,
+    author.username AS author_username,
+    author.image_url AS author_image_url
+FROM posts
+CROSS JOIN LATERAL (
+    SELECT clerk_id, first_name, last_name, username, image_url
+    FROM users
+    WHERE id = posts.user_id AND status <> 'deleted'
+    OFFSET 0
+) AS author
+WHERE posts.created_at IS NOT NULL
+    AND posts.deleted_at IS NULL
+    AND (posts.created_at, posts.id) < (
+        COALESCE($1::timestamptz, 'infinity'),
+        COALESCE($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    )
+ORDER BY posts.created_at DESC, posts.id DESC
+LIMIT $3;
+
+-- name: api_posts_list_published_posts
+-- The same of what is published, by posts_published_created_at_id_idx.
+SELECT
+    posts.id,
+    posts.user_id,
+    posts.title,
+    posts.body,
+    posts.status,
+    posts.created_at,
+    posts.updated_at,
+    posts.version,
+    author.clerk_id AS author_clerk_id,
+    author.first_name AS author_first_name,
+    author.last_name AS author_last_name,
+    author.username AS author_username,
+    author.image_url AS author_image_url
+FROM posts
+CROSS JOIN LATERAL (
+    SELECT clerk_id, first_name, last_name, username, image_url
+    FROM users
+    WHERE id = posts.user_id AND status <> 'deleted'
+    OFFSET 0
+) AS author
+WHERE posts.status = 'published'
+    AND posts.created_at IS NOT NULL
+    AND posts.deleted_at IS NULL
+    AND (posts.created_at, posts.id) < (
+        COALESCE($1::timestamptz, 'infinity'),
+        COALESCE($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    )
+ORDER BY posts.created_at DESC, posts.id DESC
+LIMIT $3;
+
+-- name: api_posts_list_posts_of
+-- A user, by primary key, and a page of their living posts, newest first, by
+-- posts_user_id_created_at_id_idx. No row where there is no user, one at least where there is.
+SELECT
+    author.status AS author_status,
+    page.id,
+    author.id AS user_id,
+    page.title,
+    page.body,
+    page.status,
+    page.created_at,
+    page.updated_at,
+    page.version,
+    author.clerk_id AS author_clerk_id,
+    author.first_name AS author_first_name,
+    author.last_name AS author_last_name,
+    author.username AS author_username,
+    author.image_url AS author_image_url
+FROM users AS author
+LEFT JOIN LATERAL (
+    SELECT id, title, body, status, created_at, updated_at, version
+    FROM posts
+    WHERE user_id = author.id
+        AND author.status <> 'deleted'
+        AND created_at IS NOT NULL
+        AND deleted_at IS NULL
+        AND (created_at, id) < (
+            COALESCE($2::timestamptz, 'infinity'),
+            COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
+    ORDER BY created_at DESC, id DESC
+    LIMIT $4
+) AS page ON true
+WHERE author.id = $1
+ORDER BY page.created_at DESC, page.id DESC;
+
+-- name: api_posts_list_published_posts_of
+-- The same of what is published, by posts_published_user_id_created_at_id_idx.
+SELECT
+    author.status AS author_status,
+    page.id,
+    author.id AS user_id,
+    page.title,
+    page.body,
+    page.status,
+    page.created_at,
+    page.updated_at,
+    page.version,
+    author.clerk_id AS author_clerk_id,
+    author.first_name AS author_first_name,
+    author.last_name AS author_last_name,
+    author.username AS author_username,
+    author.image_url AS author_image_url
+FROM users AS author
+LEFT JOIN LATERAL (
+    SELECT id, title, body, status, created_at, updated_at, version
+    FROM posts
+    WHERE user_id = author.id
+        AND author.status <> 'deleted'
+        AND status = 'published'
+        AND created_at IS NOT NULL
+        AND deleted_at IS NULL
+        AND (created_at, id) < (
+            COALESCE($2::timestamptz, 'infinity'),
+            COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
+    ORDER BY created_at DESC, id DESC
+    LIMIT $4
+) AS page ON true
+WHERE author.id = $1
+ORDER BY page.created_at DESC, page.id DESC;
+
+-- name: api_sessions_list_sessions
+-- A user, by primary key, and a page of a living one's sessions, newest first, by
+-- sessions_user_id_created_at_id_idx. No row where there is no user, one at least where there is.
+SELECT
+    users.status AS user_status,
+    page.*
+FROM users
+LEFT JOIN LATERAL (
+    SELECT
+        id,
+        clerk_id,
+        user_id,
+        status,
+        impersonated,
+        device,
+        ip_address,
+        last_active_at,
+        expire_at,
+        abandon_at,
+        created_at,
+        updated_at
+    FROM sessions
+    WHERE user_id = users.id
+        AND users.status <> 'deleted'
+        AND (created_at, id) < (
+            COALESCE($2::timestamptz, 'infinity'),
+            COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
+    ORDER BY created_at DESC, id DESC
+    LIMIT $4
+) AS page ON true
+WHERE users.id = $1
+ORDER BY page.created_at DESC, page.id DESC;
+
+-- name: api_standings_read_standing
+-- What the database says of a caller, by primary key.
+SELECT role, status FROM users WHERE id = $1;
+
+-- name: api_users_read_user
+-- A user, by primary key.
+SELECT
+    id,
+    clerk_id,
+    email,
+    email_verified,
+    first_name,
+    last_name,
+    username,
+    image_url,
+    external_id,
+    role,
+    status,
+    public_metadata,
+    last_sign_in_at,
+    last_active_at,
+    created_at,
+    updated_at,
+    deleted_at,
+    version,
+    version_timestamp,
+    version_event_id,
+    signup_source,
+    last_event_at,
+    deletion_event_id,
+    erase_at,
+    held_status,
+    restored_at
+FROM users
+WHERE id = $1;
+
+-- name: api_users_list_users
+-- A page of living users, newest first, by users_created_at_id_idx. Users whose age is unknown
+-- have no place in the order.
+SELECT
+    id,
+    clerk_id,
+    email,
+    email_verified,
+    first_name,
+    last_name,
+    username,
+    image_url,
+    external_id,
+    role,
+    status,
+    public_metadata,
+    last_sign_in_at,
+    last_active_at,
+    created_at,
+    updated_at,
+    deleted_at,
+    version,
+    version_timestamp,
+    version_event_id,
+    signup_source,
+    last_event_at,
+    deletion_event_id,
+    erase_at,
+    held_status,
+    restored_at
+FROM users
+WHERE status NOT IN ('pending', 'deleted')
+    AND (created_at, id) < (
+        COALESCE($1::timestamptz, 'infinity'),
+        COALESCE($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    )
+ORDER BY created_at DESC, id DESC
+LIMIT $3;

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.users import parse_user_id
+from api.parse import parse_user_id
 from schema.http.errors import HttpError
 from schema.postgres.ids import derive_id
 

@@ -1,0 +1,1 @@
+"""What good answers look like, model by model, with an invented example of each."""

@@ -1,0 +1,61 @@
+"""Parse the ids in paths: text in, keys out. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from api.page import invalid
+from schema.http.tokens.claims import CLERK_USER_ID
+from schema.postgres.ids import derive_id
+
+if TYPE_CHECKING:
+    from schema.http.errors import HttpError
+
+UUID_PATTERN: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+"""Our ids, in the one way to write them that is accepted; upper case is as good."""
+ORGANIZATION_PATTERN: Final = "org_[A-Za-z0-9_-]{1,128}"
+"""What Clerk's ids of organizations look like, with room to spare."""
+EVENT_PATTERN: Final = "[!-~]{1,128}"
+"""A svix-id, a command's id, or a record's place: printable ASCII without spaces."""
+
+_UUID: Final = re.compile(UUID_PATTERN, re.ASCII)
+_ORGANIZATION: Final = re.compile(ORGANIZATION_PATTERN, re.ASCII)
+_EVENT: Final = re.compile(EVENT_PATTERN, re.ASCII)
+
+
+def parse_user_id(text: str) -> UUID:
+    """Return the key that `text`, our id or Clerk's, stands for. Raises HttpError 400."""
+    if _UUID.fullmatch(text):
+        return UUID(text)
+    if CLERK_USER_ID.fullmatch(text):
+        return derive_id(text)
+    raise _wrong("The id of a user is a UUID or Clerk's `user_…`.")
+
+
+def parse_post_id(text: str) -> UUID:
+    """Return the key that `text` is. Raises HttpError 400."""
+    if _UUID.fullmatch(text):
+        return UUID(text)
+    raise _wrong("The id of a post is a UUID.")
+
+
+def parse_organization_id(text: str) -> UUID:
+    """Return the key that `text`, our id or Clerk's, stands for. Raises HttpError 400."""
+    if _UUID.fullmatch(text):
+        return UUID(text)
+    if _ORGANIZATION.fullmatch(text):
+        return derive_id(text)
+    raise _wrong("The id of an organization is a UUID or Clerk's `org_…`.")
+
+
+def parse_event_id(text: str) -> str:
+    """Return `text` where it can be the id of an event. Raises HttpError 400."""
+    if _EVENT.fullmatch(text):
+        return text
+    raise _wrong("The id of an event is up to 128 printable characters, such as `msg_…`.")
+
+
+def _wrong(message: str) -> HttpError:
+    return invalid("id", "INVALID_ID", message)

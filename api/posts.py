@@ -1,0 +1,146 @@
+"""Posts: `/v1/posts`, `/v1/posts/{id}`, `/v1/users/{id}/posts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from api.admit import GATE
+from api.answers.pages import page_of
+from api.answers.posts import POST, PostAnswer, PostPage
+from api.authorize import demand_user, may_see_post
+from api.database import POOL
+from api.declare import (
+    ADMISSION,
+    CURSOR,
+    IF_NONE_MATCH,
+    LIMIT,
+    PAGED,
+    QUERY,
+    USER_ID,
+    answers,
+    path_id,
+)
+from api.page import POSTS, POSTS_OF_USER, next_cursor, parse_page, read_query
+from api.parse import UUID_PATTERN, parse_post_id, parse_user_id
+from api.present import present_page, present_post
+from api.read.posts import list_posts, list_posts_of, read_post
+from api.respond import make_view, respond
+from schema.http.endpoints import Endpoint
+from schema.http.errors import HttpError
+from schema.postgres.ids import is_author
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from aiohttp import web
+
+    from api.database import Pool
+    from api.page import Found, Listing, Page
+    from api.read.posts import Post
+    from api.respond import View
+
+
+async def show_posts(request: web.Request) -> web.Response:
+    """Answer with a page of everybody's posts, newest first; drafts for who sees all."""
+    viewer = await request.app[GATE].admit(request)
+    page = parse_page(request.query.items(), POSTS)
+    view = await load_posts(request.app[POOL], page, drafts=viewer.sees_all)
+    return respond(request, view)
+
+
+async def show_posts_of(request: web.Request) -> web.Response:
+    """Answer with a page of a user's posts, newest first; with drafts for who may see them."""
+    viewer = await request.app[GATE].admit(request)
+    user_id = parse_user_id(request.match_info["id"])
+    page = parse_page(request.query.items(), POSTS_OF_USER)
+    drafts = viewer.sees_all or viewer.owns(user_id)
+    status, view = await load_posts_of(request.app[POOL], user_id, page, drafts=drafts)
+    demand_user(status, user_id, viewer=viewer, stub=True)
+    return respond(request, view)
+
+
+async def show_post(request: web.Request) -> web.Response:
+    """Answer with a post; a draft is there for its author and for who sees all."""
+    viewer = await request.app[GATE].admit(request)
+    post_id = parse_post_id(request.match_info["id"])
+    read_query(request.query.items(), {})
+    if viewer.sees_all or is_author(post_id, viewer.caller.clerk_id):
+        post = await read_post(request.app[POOL], post_id)
+        view = make_view(present_post(post)) if post and may_see_post(viewer, post) else None
+    else:
+        view = await load_post(request.app[POOL], post_id)
+    if view is None:
+        raise HttpError("POST_NOT_FOUND", "There is no such post.")
+    return respond(request, view)
+
+
+async def load_post(pool: Pool, post_id: UUID) -> View | None:
+    """Return a published post as every signed-in user sees it, None where there is none."""
+    post = await read_post(pool, post_id)
+    if post is None or post.status != "published":
+        return None
+    return make_view(present_post(post))
+
+
+async def load_posts(pool: Pool, page: Page[UUID], *, drafts: bool = False) -> View:
+    """Return a page of everybody's posts; without `drafts` as every signed-in user sees it."""
+    found = await list_posts(pool, page, drafts=drafts)
+    return _view(found, POSTS)
+
+
+async def load_posts_of(
+    pool: Pool, user_id: UUID, page: Page[UUID], *, drafts: bool = False
+) -> tuple[str | None, View]:
+    """Return a user's status, None where there is no user, and a page of their posts."""
+    status, found = await list_posts_of(pool, user_id, page, drafts=drafts)
+    return status, _view(found, POSTS_OF_USER)
+
+
+def _view(found: Found[Post], listing: Listing[UUID]) -> View:
+    posts = [present_post(post) for post in found.rows]
+    return make_view(present_page(posts, next_cursor=next_cursor(listing, found, _place)))
+
+
+def _place(post: Post) -> tuple[datetime, UUID]:
+    return post.created_at, post.id
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/v1/posts",
+        handler=show_posts,
+        name="list_posts",
+        summary="All published posts, newest first",
+        description="Administrators see drafts too.",
+        parameters=(LIMIT, CURSOR, IF_NONE_MATCH),
+        answers=answers("A page of posts", PostPage, page_of(POST)),
+        errors=(*ADMISSION, *PAGED),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/posts/{id}",
+        handler=show_post,
+        name="show_post",
+        summary="A post",
+        description="A draft is there for its author and for administrators only.",
+        parameters=(
+            path_id("The post.", pattern=UUID_PATTERN, example=POST["id"]),
+            IF_NONE_MATCH,
+        ),
+        answers=answers("The post", PostAnswer, POST),
+        errors=(*ADMISSION, *QUERY, "INVALID_ID", "POST_NOT_FOUND"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/users/{id}/posts",
+        handler=show_posts_of,
+        name="list_posts_of_user",
+        summary="A user's posts, newest first",
+        description="Their drafts too for themselves and for administrators.",
+        parameters=(USER_ID, LIMIT, CURSOR, IF_NONE_MATCH),
+        answers=answers("A page of posts", PostPage, page_of(POST)),
+        errors=(*ADMISSION, *PAGED, "INVALID_ID", "USER_NOT_FOUND"),
+    ),
+)

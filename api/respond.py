@@ -1,0 +1,44 @@
+"""Respond: encoded bodies as answers that browsers keep, and ask about before they use them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from aiohttp import web
+
+from api.present import encode, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ETAG_ANY: Final = "*"
+_HEADERS: Final = {"Cache-Control": "private, no-cache"}
+
+
+class View(NamedTuple):
+    """What a resource looks like to somebody, ready to be sent."""
+
+    body: bytes
+    etag: str
+
+
+def make_view(body: Mapping[str, object]) -> View:
+    """Return what `body` looks like on its way."""
+    encoded = encode(body)
+    return View(encoded, tag(encoded))
+
+
+def respond(
+    request: web.Request, view: View, *, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Answer with `view`, or 304 where the caller has it already (RFC 9110 §13.1.2)."""
+    known = [each.value for each in request.if_none_match or ()]
+    if view.etag in known or _ETAG_ANY in known:
+        response = web.Response(status=304, headers=_HEADERS)
+    else:
+        response = web.Response(
+            body=view.body, content_type="application/json", charset="utf-8", headers=_HEADERS
+        )
+    response.etag = view.etag
+    response.headers.update(headers or {})
+    return response
