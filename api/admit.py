@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from api.authorize import admit, is_admin
-from api.database import POOL
+from api.database import POOL, DatabaseUnavailableError
 from api.read import read_standing
 from schema.http.tokens.callers import AUTHENTICATOR
 
@@ -53,6 +53,19 @@ class Gate:
         """
         caller = await request.app[AUTHENTICATOR].authenticate(request)
         standing = await read_standing(request.app[POOL], caller)
+        admit(standing)
+        return Viewer(caller=caller, standing=standing)
+
+    async def admit_for_public(self, request: web.Request) -> Viewer:
+        """Return who wants to see something that every signed-in user may see.
+
+        Raises UnauthenticatedError, KeysUnavailableError, or HttpError 403.
+        """
+        caller = await request.app[AUTHENTICATOR].authenticate(request)
+        try:
+            standing = await read_standing(request.app[POOL], caller)
+        except DatabaseUnavailableError:
+            standing = None
         admit(standing)
         return Viewer(caller=caller, standing=standing)
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from api import canary, changes, users
 from api.admit import GATE, Gate
 from api.bound import Places
+from api.cache.open import open_cache
 from api.database import POOL, DatabaseUnavailableError, Pool, check_database
 from api.follow import Tail
 from api.measure import measure_requests
@@ -31,6 +32,8 @@ from schema.postgres.pools import build_pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+    from prometheus_client import CollectorRegistry
 
     from api.settings import ApiSettings
     from schema.ops.probes import Check
@@ -62,7 +65,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     )
     app.cleanup_ctx.append(_open_pool(settings))
     app.cleanup_ctx.append(_open_keys(settings))
-    app.cleanup_ctx.append(_open_tail(settings, metrics))
+    app.cleanup_ctx.append(_open_tail(settings, metrics, registry))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
     add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
@@ -99,7 +102,7 @@ async def _close_pool(pool: Pool) -> None:
 
 
 def _open_tail(
-    settings: ApiSettings, metrics: ApiMetrics
+    settings: ApiSettings, metrics: ApiMetrics, registry: CollectorRegistry
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     limits = StreamLimits(
         heartbeat_s=settings.api_stream_heartbeat_s,
@@ -130,7 +133,8 @@ def _open_tail(
         )
         app[WAITS] = Waits(app[POOL], tail=tail, metrics=metrics, places=waits)
         following = asyncio.create_task(tail.run())
-        yield
+        async with open_cache(app, settings, tail=tail, registry=registry):
+            yield
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await app[WAITS].close()

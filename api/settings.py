@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from api.cache.rules import parse_rules
 from schema.http.tokens.keys import parse_pem
 from schema.ops.settings import DatabaseSettings, split_commas
 
@@ -76,6 +77,31 @@ class ApiSettings(DatabaseSettings):
     api_version_waits: int = Field(
         200, ge=1, le=10_000, description="requests with `min_version` that may wait at once"
     )
+
+    api_cache: str = Field(
+        "show_user=300s/event",
+        description="which public answers are kept in memory, by the names of endpoints:"
+        " `show_*=60s/event, list_*=10s/time, !list_users`; with `event` until what they tell of"
+        " changes, and no longer than that",
+    )
+    api_cache_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, le=2**40, description="bytes that the cache takes; 0 is no cache"
+    )
+    api_cache_stale_s: float = Field(
+        3600.0,
+        ge=0,
+        le=86_400,
+        description="seconds that a kept answer may be old when PostgreSQL is away; 0 gives none",
+    )
+    api_cache_warm: int = Field(
+        1000, ge=0, le=100_000, description="users whose public profiles are read at the start"
+    )
+
+    @field_validator("api_cache")
+    @classmethod
+    def _check_rules(cls, value: str) -> str:
+        parse_rules(value)
+        return value
 
     @field_validator("clerk_jwt_key")
     @classmethod

@@ -8,7 +8,11 @@ from uuid import UUID
 
 from aiohttp import web
 
+from api.admit import GATE
 from api.authorize import admit, is_admin, is_visible
+from api.cache.answer import answer
+from api.cache.reads import CACHE, Loaded
+from api.cache.views import view_profile
 from api.database import POOL
 from api.page import Cursor, encode_cursor, parse_page
 from api.present import encode, present_page, present_user, tag
@@ -51,8 +55,18 @@ async def show_me(request: web.Request) -> web.Response:
 
 async def show_user(request: web.Request) -> web.Response:
     """Answer with the user in the path, as far as the caller may see them."""
-    caller = await request.app[AUTHENTICATOR].authenticate(request)
-    return await _show(request, caller, parse_user_id(request.match_info["id"]))
+    viewer = await request.app[GATE].admit_for_public(request)
+    user_id = parse_user_id(request.match_info["id"])
+    if viewer.owns(user_id) or viewer.sees_all or request.query:
+        return await _show(request, viewer.caller, user_id)
+
+    async def load() -> Loaded:
+        _, user = await read_user(request.app[POOL], caller_id=user_id, user_id=user_id)
+        if user is None or not is_visible(user, to=None):
+            raise _not_found(own=False)
+        return view_profile(user)
+
+    return answer(request, await request.app[CACHE].read("show_user", user_id.hex, load))
 
 
 async def show_users(request: web.Request) -> web.Response:
