@@ -12,6 +12,7 @@ from aiohttp import web
 from api import canary, changes, data, events, organizations, posts, sessions, users
 from api.admit import GATE, Gate
 from api.bound import Places
+from api.cache.open import open_cache
 from api.database import (
     DRIVER_ERRORS,
     POOL,
@@ -37,6 +38,8 @@ from schema.postgres.pools import build_pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+    from prometheus_client import CollectorRegistry
 
     from api.settings import ApiSettings
     from schema.ops.probes import Check
@@ -75,7 +78,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     )
     app.cleanup_ctx.append(_open_pool(settings, metrics))
     believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
-    app.cleanup_ctx.append(_open_tail(settings, metrics))
+    app.cleanup_ctx.append(_open_tail(settings, metrics, registry))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
     add_endpoints(app, ENDPOINTS)
@@ -136,7 +139,7 @@ async def _close_pool(pool: Connections) -> None:
 
 
 def _open_tail(
-    settings: ApiSettings, metrics: ApiMetrics
+    settings: ApiSettings, metrics: ApiMetrics, registry: CollectorRegistry
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     limits = StreamLimits(
         heartbeat_s=settings.api_stream_heartbeat_s,
@@ -167,7 +170,8 @@ def _open_tail(
         )
         app[WAITS] = Waits(app[POOL], tail=tail, metrics=metrics, places=waits)
         following = asyncio.create_task(tail.run())
-        yield
+        async with open_cache(app, settings, tail=tail, registry=registry):
+            yield
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await app[WAITS].close()

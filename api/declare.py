@@ -88,6 +88,15 @@ USER_ID: Final = Parameter(
 HEADERS: Final[Mapping[str, str]] = {
     "ETag": "What to send as If-None-Match: equal exactly when the bytes are.",
     "Cache-Control": "`private, no-cache`: the caller's alone, and to be asked about before use.",
+    "Vary": "`Authorization, Cookie`: what is shown depends on who asks.",
+}
+
+KEPT: Final[Mapping[str, str]] = {
+    **HEADERS,
+    "Cache-Status": "Whether this server had kept the answer, and for how long it still may"
+    " (RFC 9211); a negative ttl: the database is away.",
+    "Age": "For how many seconds it has been kept.",
+    "Warning": "`110`: it is stale, the database is away.",
 }
 
 APPLIED: Final[Mapping[str, str]] = {

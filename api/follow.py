@@ -1,25 +1,27 @@
 """Follow the outbox: one tail per process reads each change once, for everybody who reads along.
 
 It follows only while somebody does, over one connection of its own. PostgreSQL wakes it with a
-notification; a look every POLL_S finds what no notification told of.
+notification; a look every POLL_S finds what no notification told of, and that there was nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Protocol
 
 import asyncpg
 import structlog
 
-from api.authorize import is_admin
 from api.database import ACQUIRE_S, DRIVER_ERRORS, QUERY_S, is_not_now
 from api.present import present_event
 from api.read import Change, Standing
+from api.subscription import Frame, Subscription
+from schema.kafka.changes import CANARY
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.database import Connections
-    from schema.http.tokens.claims import Caller
 
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
@@ -35,7 +36,9 @@ log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "clerkwork_outbox"
 """Where workers say that there is something new; see tell.sql."""
-POLL_S: Final = 1.0
+POLL_S: Final = 0.5
+TRUST_S: Final = 1.0
+"""For so long after a look nothing else is supposed to have changed."""
 IDLE_S: Final = 30.0
 """The connection is kept this long after the last reader, for the next one."""
 PAGE: Final = 100
@@ -46,55 +49,14 @@ MAX_BACKOFF_S: Final = 5.0
 _SQL: Final = read_statements(__file__)
 
 
-class Frame(NamedTuple):
-    """A change, ready to be sent to all who may see it."""
+class Observer(Protocol):
+    """Is told of every change, whoever may see it; of canaries it is not."""
 
-    position: int
-    data: bytes
+    def begin(self) -> None:
+        """Take note that all changes from now on are told, and some before may not have been."""
 
-
-class Subscription:
-    """What the tail has read and one stream has not sent yet, up to `limit` changes."""
-
-    def __init__(self, caller: Caller, standing: Standing | None, *, limit: int) -> None:
-        self.owner = caller.clerk_id
-        self.owner_id = caller.user_id
-        self.standing = standing
-        self.sees_all = is_admin(standing)
-        self.behind = False
-        """Whether there was more than it holds: then it holds nothing until `reset`."""
-        self._limit = limit
-        self._frames: list[Frame] = []
-        self._news = asyncio.Event()
-
-    def offer(self, frame: Frame) -> None:
-        """Add a change; the one too many leaves it behind. Never waits."""
-        if self.behind or len(self._frames) >= self._limit:
-            self.behind = True
-            self._frames.clear()
-        else:
-            self._frames.append(frame)
-        self._news.set()
-
-    def learn(self, standing: Standing | None) -> None:
-        """Take note of what the database says of the caller now."""
-        if standing != self.standing:
-            self.standing = standing
-            self._news.set()
-
-    async def take(self, *, within_s: float) -> list[Frame]:
-        """Return what there is, in order; wait for it no longer than `within_s`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._news.wait()
-        self._news.clear()
-        frames, self._frames = self._frames, []
-        return frames
-
-    def reset(self) -> None:
-        """Forget what there is and begin anew."""
-        self._frames = []
-        self.behind = False
+    def change(self, topic: str, *, key: str, owner: str) -> None:
+        """Take note of a change, which is committed; `owner` is the clerk id of whose it is."""
 
 
 class Tail:
@@ -109,6 +71,9 @@ class Tail:
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._all_seeing: set[Subscription] = set()
         self._watchers: list[Callable[[UUID], None]] = []
+        self._observers: list[Observer] = []
+        self._begun = False
+        self._looked_at = -math.inf
         self._joined = asyncio.Event()
         self._news = asyncio.Event()
         self._left_at = -IDLE_S
@@ -148,6 +113,23 @@ class Tail:
             self._watchers.remove(by)
             self._left_at = time.monotonic()
 
+    @contextmanager
+    def observed(self, by: Observer) -> Iterator[None]:
+        """Tell `by` of every change; it begins when PostgreSQL is there."""
+        self._observers.append(by)
+        if self._begun:
+            by.begin()
+        self._joined.set()
+        try:
+            yield
+        finally:
+            self._observers.remove(by)
+            self._left_at = time.monotonic()
+
+    def trusted_until(self) -> float:
+        """Return up to when, by the monotonic clock, what was told is supposed to be all."""
+        return self._looked_at + TRUST_S
+
     def away_s(self) -> float:
         """Return for how long PostgreSQL has been away, 0 when it is not."""
         return 0.0 if self._away_since is None else time.monotonic() - self._away_since
@@ -156,7 +138,7 @@ class Tail:
         """Follow while somebody reads along, until cancelled."""
         while True:
             if not self._is_wanted():
-                self.position = None
+                self.position, self._begun = None, False
                 self._joined.clear()
                 await self._joined.wait()
             try:
@@ -171,7 +153,7 @@ class Tail:
                 await self._back_off(error)
 
     def _is_wanted(self) -> bool:
-        read = self._subscriptions or self._watchers
+        read = self._subscriptions or self._watchers or self._observers
         return bool(read) or time.monotonic() - self._left_at < IDLE_S
 
     async def _back_off(self, error: Exception) -> None:
@@ -187,9 +169,7 @@ class Tail:
             try:
                 await connection.add_listener(CHANNEL, lambda *_: self._news.set())
                 # From here on nothing can be told without waking us.
-                if self.position is None:
-                    head = await connection.fetchval(_SQL["read_head"], timeout=QUERY_S)
-                    self.position = head if self.position is None else self.position
+                await self._find_place(connection)
                 self._away_since, self._failures = None, 0
                 await self._keep_up(connection)
             finally:
@@ -197,12 +177,31 @@ class Tail:
                 with suppress(asyncpg.InterfaceError):
                     connection.terminate()
 
+    async def _find_place(self, connection: Connection) -> None:
+        """Go on where it left off; where that is not in the outbox any more, at its head."""
+        reach = await connection.fetchrow(_SQL["read_reach"], timeout=QUERY_S)
+        assert reach is not None  # noqa: S101  # an aggregate always has a row
+        if self.position is None:
+            self.position = reach["head"]
+        elif not reach["forgotten"] <= self.position <= reach["head"]:
+            # Away for too long, or the database was restored from a backup.
+            log.warning("tail_lost_its_place")
+            self.position, self._begun = reach["head"], False
+            for subscription in set().union(*self._subscriptions.values()):
+                subscription.lose()
+        if not self._begun:
+            self._begun = True
+            for observer in self._observers:
+                observer.begin()
+
     async def _keep_up(self, connection: Connection) -> None:
         check_at = time.monotonic() + self._check_s
         while self._is_wanted():
             self._news.clear()
+            looked_at = time.monotonic()
             while await self._read_on(connection) == PAGE:
-                pass
+                looked_at = time.monotonic()
+            self._looked_at = looked_at
             if time.monotonic() >= check_at:
                 await self._check_standings(connection)
                 check_at = time.monotonic() + self._check_s
@@ -224,6 +223,9 @@ class Tail:
             standing = Standing(role=row["owner_role"], status=row["owner_status"])
             for subscription in owners:
                 subscription.learn(standing)
+        if row["type"] != CANARY:
+            for observer in self._observers:
+                observer.change(row["topic"], key=row["key"], owner=row["owner"])
         if row["owner_id"] is not None:
             for watcher in self._watchers:
                 watcher(row["owner_id"])

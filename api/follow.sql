@@ -1,10 +1,12 @@
--- name: read_head
--- How far the outbox reaches.
-SELECT greatest(
-    (SELECT max(position) FROM outbox),
-    (SELECT position FROM relay_progress WHERE name = 'outbox'),
-    0
-);
+-- name: read_reach
+-- How far the outbox reaches, and up to where nothing is left of it; one row.
+SELECT
+    coalesce(max(forgotten), 0) AS forgotten,
+    greatest(
+        (SELECT max(position) FROM outbox), max(progress.position), max(forgotten), 0
+    ) AS head
+FROM relay_progress AS progress
+WHERE name = 'outbox';
 
 -- name: read_on
 -- The next changes after $1, by outbox_pkey, and who may see them; with the standing of whose

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from api.admit import GATE
 from api.answers.pages import page_of
 from api.answers.posts import POST, PostAnswer, PostPage
 from api.authorize import demand_user, may_see_post
+from api.cache.answer import answer
+from api.cache.reads import CACHE
+from api.cache.views import make_posts_view, view_post, view_posts
 from api.database import POOL
 from api.declare import (
     ADMISSION,
     CURSOR,
     IF_NONE_MATCH,
+    KEPT,
     LIMIT,
     PAGED,
     QUERY,
@@ -20,9 +25,9 @@ from api.declare import (
     answers,
     path_id,
 )
-from api.page import POSTS, POSTS_OF_USER, next_cursor, parse_page, read_query
+from api.page import POSTS, POSTS_OF_USER, parse_page, read_query
 from api.parse import UUID_PATTERN, parse_post_id, parse_user_id
-from api.present import present_page, present_post
+from api.present import present_post
 from api.read.posts import list_posts, list_posts_of, read_post
 from api.respond import make_view, respond
 from schema.http.endpoints import Endpoint
@@ -30,23 +35,24 @@ from schema.http.errors import HttpError
 from schema.postgres.ids import is_author
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from aiohttp import web
 
+    from api.cache.reads import Loaded
     from api.database import Pool
-    from api.page import Found, Listing, Page
-    from api.read.posts import Post
+    from api.page import Page
     from api.respond import View
 
 
 async def show_posts(request: web.Request) -> web.Response:
     """Answer with a page of everybody's posts, newest first; drafts for who sees all."""
-    viewer = await request.app[GATE].admit(request)
+    viewer = await request.app[GATE].admit_for_public(request)
     page = parse_page(request.query.items(), POSTS)
-    view = await load_posts(request.app[POOL], page, drafts=viewer.sees_all)
-    return respond(request, view)
+    load = partial(load_posts, request.app[POOL], page, drafts=viewer.sees_all)
+    if viewer.sees_all or page.after is not None:
+        return respond(request, (await load()).view)
+    return answer(request, await request.app[CACHE].read("list_posts", str(page.limit), load))
 
 
 async def show_posts_of(request: web.Request) -> web.Response:
@@ -62,31 +68,34 @@ async def show_posts_of(request: web.Request) -> web.Response:
 
 async def show_post(request: web.Request) -> web.Response:
     """Answer with a post; a draft is there for its author and for who sees all."""
-    viewer = await request.app[GATE].admit(request)
+    viewer = await request.app[GATE].admit_for_public(request)
     post_id = parse_post_id(request.match_info["id"])
     read_query(request.query.items(), {})
     if viewer.sees_all or is_author(post_id, viewer.caller.clerk_id):
         post = await read_post(request.app[POOL], post_id)
-        view = make_view(present_post(post)) if post and may_see_post(viewer, post) else None
-    else:
-        view = await load_post(request.app[POOL], post_id)
-    if view is None:
-        raise HttpError("POST_NOT_FOUND", "There is no such post.")
-    return respond(request, view)
+        if post is None or not may_see_post(viewer, post):
+            raise _not_found()
+        return respond(request, make_view(present_post(post)))
+    load = partial(load_post, request.app[POOL], post_id)
+    return answer(request, await request.app[CACHE].read("show_post", post_id.hex, load))
 
 
-async def load_post(pool: Pool, post_id: UUID) -> View | None:
-    """Return a published post as every signed-in user sees it, None where there is none."""
+async def load_post(pool: Pool, post_id: UUID) -> Loaded:
+    """Return a published post as every signed-in user sees it. Raises HttpError 404."""
     post = await read_post(pool, post_id)
     if post is None or post.status != "published":
-        return None
-    return make_view(present_post(post))
+        raise _not_found()
+    return view_post(post)
 
 
-async def load_posts(pool: Pool, page: Page[UUID], *, drafts: bool = False) -> View:
+async def load_posts(pool: Pool, page: Page[UUID], *, drafts: bool = False) -> Loaded:
     """Return a page of everybody's posts; without `drafts` as every signed-in user sees it."""
     found = await list_posts(pool, page, drafts=drafts)
-    return _view(found, POSTS)
+    return view_posts(found)
+
+
+def _not_found() -> HttpError:
+    return HttpError("POST_NOT_FOUND", "There is no such post.")
 
 
 async def load_posts_of(
@@ -94,16 +103,7 @@ async def load_posts_of(
 ) -> tuple[str | None, View]:
     """Return a user's status, None where there is no user, and a page of their posts."""
     status, found = await list_posts_of(pool, user_id, page, drafts=drafts)
-    return status, _view(found, POSTS_OF_USER)
-
-
-def _view(found: Found[Post], listing: Listing[UUID]) -> View:
-    posts = [present_post(post) for post in found.rows]
-    return make_view(present_page(posts, next_cursor=next_cursor(listing, found, _place)))
-
-
-def _place(post: Post) -> tuple[datetime, UUID]:
-    return post.created_at, post.id
+    return status, make_posts_view(found, POSTS_OF_USER)
 
 
 ENDPOINTS: Final = (
@@ -115,7 +115,7 @@ ENDPOINTS: Final = (
         summary="All published posts, newest first",
         description="Administrators see drafts too.",
         parameters=(LIMIT, CURSOR, IF_NONE_MATCH),
-        answers=answers("A page of posts", PostPage, page_of(POST)),
+        answers=answers("A page of posts", PostPage, page_of(POST), headers=KEPT),
         errors=(*ADMISSION, *PAGED),
     ),
     Endpoint(
@@ -129,7 +129,7 @@ ENDPOINTS: Final = (
             path_id("The post.", pattern=UUID_PATTERN, example=POST["id"]),
             IF_NONE_MATCH,
         ),
-        answers=answers("The post", PostAnswer, POST),
+        answers=answers("The post", PostAnswer, POST, headers=KEPT),
         errors=(*ADMISSION, *QUERY, "INVALID_ID", "POST_NOT_FOUND"),
     ),
     Endpoint(

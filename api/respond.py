@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ETAG_ANY: Final = "*"
-_HEADERS: Final = {"Cache-Control": "private, no-cache"}
+_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 
 
 class View(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from api.cache.rules import parse_rules
 from schema.http.tokens.settings import TokenSettings
 from schema.ops.settings import DatabaseSettings
 
@@ -104,10 +105,40 @@ class ApiSettings(DatabaseSettings, TokenSettings):
         description="requests that may wait at once for a version or an event",
     )
 
+    api_cache: str = Field(
+        "show_user=300s/event, show_post=300s/event, list_posts=60s/event",
+        description="which public answers (of `show_user`, `show_post` and the first pages of"
+        " `list_posts`) are kept in memory, by the names of endpoints:"
+        " `show_*=60s/event, list_*=10s/time, !show_post`; with `event` until what they tell of"
+        " changes, and no longer than that",
+    )
+    api_cache_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, le=2**40, description="bytes that the cache takes; 0 is no cache"
+    )
+    api_cache_stale_s: float = Field(
+        3600.0,
+        ge=0,
+        le=86_400,
+        description="seconds that a kept answer may be old when PostgreSQL is away; 0 gives none",
+    )
+    api_cache_warm: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description="users whose public profiles are read at the start, and with them the newest"
+        " posts; 0 for neither",
+    )
+
     @property
     def token_rules(self) -> TokenRules:
         """What a token must say, and whether machines may have one."""
         return replace(super().token_rules, machines=self.clerk_machine_tokens)
+
+    @field_validator("api_cache")
+    @classmethod
+    def _check_rules(cls, value: str) -> str:
+        parse_rules(value)
+        return value
 
     @model_validator(mode="after")
     def _check_has_keys(self) -> ApiSettings:

@@ -17,10 +17,10 @@ from aiohttp import web
 
 from api.authorize import admit, is_admin
 from api.database import DatabaseUnavailableError, Pool
-from api.follow import Frame, Subscription, Tail
 from api.page import MAX_LIMIT, ChangesPage, encode_position
 from api.present import encode, present_event
 from api.resume import next_position, read_on
+from api.subscription import Frame, Subscription
 from schema.http.errors import HttpError
 from schema.http.request_ids import HEADER as REQUEST_ID_HEADER
 from schema.http.request_ids import REQUEST_ID
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from api.bound import Places
+    from api.follow import Tail
     from api.read import Changes, Standing
     from schema.http.tokens.claims import Caller
     from schema.ops.metrics import ApiMetrics

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from api.admit import GATE
 from api.answers.pages import page_of
 from api.answers.users import PROFILE, USER, UserAnswer, UserPage
 from api.authorize import demand_user, is_visible, user_not_found
+from api.cache.answer import answer
+from api.cache.reads import CACHE
+from api.cache.views import view_profile
 from api.database import POOL
 from api.declare import (
     ADMISSION,
     APPLIED,
     CURSOR,
     IF_NONE_MATCH,
+    KEPT,
     LIMIT,
     MIN_VERSION,
     PAGED,
@@ -38,8 +43,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from api.admit import Viewer
+    from api.cache.reads import Loaded
     from api.database import Pool
-    from api.respond import View
     from api.wait import Wish
     from schema.postgres.rows import UsersRow
 
@@ -52,8 +57,12 @@ async def show_me(request: web.Request) -> web.Response:
 
 async def show_user(request: web.Request) -> web.Response:
     """Answer with the user in the path, as far as the caller may see them."""
-    viewer = await request.app[GATE].admit(request)
-    return await _show(request, viewer, parse_user_id(request.match_info["id"]))
+    viewer = await request.app[GATE].admit_for_public(request)
+    user_id = parse_user_id(request.match_info["id"])
+    if viewer.owns(user_id) or viewer.sees_all or request.query:
+        return await _show(request, viewer, user_id)
+    load = partial(load_profile, request.app[POOL], user_id)
+    return answer(request, await request.app[CACHE].read("show_user", user_id.hex, load))
 
 
 async def show_users(request: web.Request) -> web.Response:
@@ -68,21 +77,16 @@ async def show_users(request: web.Request) -> web.Response:
     return respond(request, make_view(body))
 
 
-async def load_profile(pool: Pool, user_id: UUID) -> View | None:
-    """Return what every signed-in user sees of a user, None of one who is not there for them."""
+async def load_profile(pool: Pool, user_id: UUID) -> Loaded:
+    """Return what every signed-in user sees of a user. Raises HttpError 404."""
     user = await read_user(pool, user_id)
     if user is None or not is_visible(user.status, sees_all=False):
-        return None
-    return make_view(present_user(user, fully=False))
+        raise user_not_found(own=False)
+    return view_profile(user)
 
 
 async def _show(request: web.Request, viewer: Viewer, user_id: UUID) -> web.Response:
     wish = read_wish(request.query.items(), request.headers.getall("Prefer", ()))
-    if wish is None and not viewer.sees_all and not viewer.owns(user_id):
-        view = await load_profile(request.app[POOL], user_id)
-        if view is None:
-            raise user_not_found(own=False)
-        return respond(request, view)
     user = await read_user(request.app[POOL], user_id)
     if wish and not has_reached(user, wish.min_version):
         viewer, user = await _wait(request, viewer, user_id, wish)
@@ -150,7 +154,10 @@ ENDPOINTS: Final = (
         " tombstones of the deleted.",
         parameters=(USER_ID, *_ONE),
         answers=answers(
-            "The user, as far as the caller sees them", UserAnswer, PROFILE, headers=APPLIED
+            "The user, as far as the caller sees them",
+            UserAnswer,
+            PROFILE,
+            headers={**APPLIED, **KEPT},
         ),
         errors=(*_ONE_ERRORS, "INVALID_ID"),
     ),

@@ -305,6 +305,7 @@ async def running(database_url: str, port: int, key: RSAPrivateKey) -> AsyncIter
             "CLERK_JWT_KEY": pem.decode().replace("\n", "\\n"),
             "API_PORT": str(port),
             "LOG_FORMAT": "json",
+            "API_CACHE_WARM": "0",
         },
         stderr=asyncio.subprocess.PIPE,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from api.follow import Frame, Subscription
 from api.read import Standing
+from api.subscription import Frame, Subscription
 from schema.http.tokens.claims import Caller
 
 CALLER = Caller(clerk_id="user_1", user_id=UUID(int=1), expires_at=0)

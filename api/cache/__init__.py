@@ -1,0 +1,1 @@
+"""The cache: public answers, kept in memory until what they tell of changes."""

@@ -1,0 +1,53 @@
+-- name: warm_users
+-- Living users whom callers may ask for first: the authors of the newest published posts, by
+-- posts_published_created_at_id_idx, and the newest users, by users_created_at_id_idx; $1 of each
+-- at most, and $1 together.
+SELECT
+    users.id,
+    users.clerk_id,
+    users.email,
+    users.email_verified,
+    users.first_name,
+    users.last_name,
+    users.username,
+    users.image_url,
+    users.external_id,
+    users.role,
+    users.status,
+    users.public_metadata,
+    users.last_sign_in_at,
+    users.last_active_at,
+    users.created_at,
+    users.updated_at,
+    users.deleted_at,
+    users.version,
+    users.version_timestamp,
+    users.version_event_id,
+    users.signup_source,
+    users.last_event_at,
+    users.deletion_event_id,
+    users.erase_at,
+    users.held_status,
+    users.restored_at
+FROM (
+    (
+        SELECT posts.user_id AS id
+        FROM posts
+        WHERE posts.deleted_at IS NULL
+            AND posts.created_at IS NOT NULL
+            AND posts.status = 'published'
+        ORDER BY posts.created_at DESC, posts.id DESC
+        LIMIT $1::integer
+    )
+    UNION
+    (
+        SELECT newest.id
+        FROM users AS newest
+        WHERE newest.status NOT IN ('pending', 'deleted')
+        ORDER BY newest.created_at DESC, newest.id DESC
+        LIMIT $1::integer
+    )
+) AS wanted
+INNER JOIN users ON users.id = wanted.id
+WHERE users.status NOT IN ('pending', 'deleted')
+LIMIT $1::integer;
