@@ -218,15 +218,20 @@ async def test_a_packed_body_is_unpacked_within_bounds(
     assert (reply.code if code else reply.status) == (code or 202)
 
 
+async def test_a_length_that_is_too_large_is_not_waited_for(door: Door) -> None:
+    """The answer is there before the body."""
+    reader, writer = await _begin(door, announced=10**12)
+    async with asyncio.timeout(5):
+        line = await reader.readline()
+    writer.close()
+
+    assert line.startswith(b"HTTP/1.1 413 ")
+
+
 async def test_who_goes_away_is_no_failure_of_ours(door: Door) -> None:
     """A connection that ends amid the body is counted as such, not logged as unexpected."""
     with capture_logs() as lines:
-        _, writer = await asyncio.open_connection(door.http.host, door.http.port)
-        writer.write(
-            b"POST /v1/posts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            b"Authorization: Bearer %b\r\nContent-Length: 50\r\n\r\n{" % door.token(ADA).encode()
-        )
-        await writer.drain()
+        _, writer = await _begin(door, announced=50)
         writer.close()
         await until(_value(lines), bool)
 
@@ -448,6 +453,20 @@ async def test_logs_say_what_happened_and_nothing_of_what_was_written(door: Door
     assert (rejected["type"], rejected["code"]) == ("clerkwork.post.create", "INVALID_BODY")
     assert secret not in str(lines)
     assert "Bearer" not in str(lines)
+
+
+async def _begin(
+    door: Door, *, announced: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send a command but for its body, of which only the first byte."""
+    reader, writer = await asyncio.open_connection(door.http.host, door.http.port)
+    writer.write(
+        b"POST /v1/posts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %b\r\n" % door.token(ADA).encode()
+    )
+    writer.write(b"Content-Length: %d\r\n\r\n{" % announced)
+    await writer.drain()
+    return reader, writer
 
 
 def _value(lines: list[Any]) -> Callable[[], Awaitable[list[Any]]]:

@@ -183,7 +183,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_a_value_or_a_readable_refusal(body: bytes) -> None:
     """Nothing else comes out, and what is told can be sent."""
