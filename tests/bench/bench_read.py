@@ -70,6 +70,7 @@ FILL: Final = (
         CASE WHEN n % 10 = 0 THEN 'user_0' ELSE 'user_' || 1 + n % ($1::integer / 10) END,
         now(), now(), 'applied', 'clerk.user-events', 0, n
     FROM generate_series(1, $1::integer) AS n
+    WHERE $2::uuid IS NOT NULL
     """,
     """
     INSERT INTO user_data (user_id, key, value)
