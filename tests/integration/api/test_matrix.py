@@ -84,12 +84,13 @@ async def populate(world: World) -> None:
 
 async def give(world: World, clerk_id: str) -> None:
     """Insert something of everything that can belong to a user."""
-    for name, columns in {
+    kinds: dict[str, dict[str, Any]] = {
         "published": {},
         "draft": {"status": "draft"},
         "deleted": {"deleted_at": START, "body": ""},
         "stub": {"created_at": None, "updated_at": None},
-    }.items():
+    }
+    for name, columns in kinds.items():
         await world.post(clerk_id, name, **columns)
     await world.data(clerk_id, "session_count", "1")
     await world.data(clerk_id, "preferences", None)

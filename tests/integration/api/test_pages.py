@@ -94,7 +94,8 @@ async def test_who_pages_meets_everything_that_stays_once(
         await kind.write(world, number, at)
     gone: set[int] = set()
     found: list[str] = []
-    cursor, fresh = "", 1000
+    cursor: str | None = ""
+    fresh = 1000
     while cursor is not None:
         query = f"?limit={rng.randint(1, 7)}" + (f"&cursor={cursor}" if cursor else "")
         body = await (await client.get(kind.path + query, by="user_1")).json()

@@ -250,8 +250,8 @@ async def test_a_page_reads_an_index_from_its_place_on(
 ) -> None:
     """However many rows there are, however deep the page, and whichever plan is cached."""
     statement, owner, place, index = PLANS[name]
-    place = place if continued else BEGINNING
-    plan = await explain(crowded, statement.sql, *owner, *place, 21, mode=mode)
+    after = place if continued else BEGINNING
+    plan = await explain(crowded, statement.sql, *owner, *after, 21, mode=mode)
     used = {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
 
     assert scanned(plan) == set()
