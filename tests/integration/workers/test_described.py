@@ -25,7 +25,7 @@ from tests.waiting import until
 from workers.app import running_worker
 from workers.apply import apply
 from workers.decode import decode
-from workers.describe.page import STYLE
+from schema.http.pages.frame import STYLE
 from workers.park import park, postpone
 from workers.settings import WorkerSettings
 
