@@ -10,16 +10,17 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from api import canary, changes, users
 from api.admit import GATE, Gate
 from api.bound import Places
 from api.database import POOL, DatabaseUnavailableError, Pool, check_database
+from api.describe import ENDPOINTS, SERVICE
 from api.follow import Tail
 from api.measure import measure_requests
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
+from schema.http.openapi.serve import with_documents
 from schema.http.request_ids import identify_requests
 from schema.http.tokens.callers import AUTHENTICATOR, Authenticator
 from schema.http.tokens.claims import TokenRules
@@ -65,7 +66,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
-    add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
+    add_endpoints(app, with_documents(SERVICE, ENDPOINTS))
     app[GATE] = Gate()
     add_probes(
         app,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict
 
 from api.database import POOL
 from api.read import read_versions
-from schema.http.endpoints import Answer, Endpoint
+from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
 from schema.kafka.changes import is_canary
 from schema.postgres.ids import derive_id
@@ -24,6 +25,23 @@ async def show_canary(request: web.Request) -> web.Response:
     return web.json_response({"version": found[user_id].version})
 
 
+class Flown(BaseModel):
+    """How new a canary is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+
+
+_ID: Final = Parameter(
+    name="id",
+    place="path",
+    description="the canary's",
+    schema={"type": "string"},
+    example="user_canary0",
+    required=True,
+)
+
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -31,7 +49,10 @@ ENDPOINTS: Final = (
         handler=show_canary,
         name="show_canary",
         summary="How new a canary is",
-        answers={200: Answer(description="Its version")},
+        parameters=(_ID,),
+        answers={
+            200: Answer(description="Its version", model=Flown, example={"version": 1769938200000})
+        },
         errors=("CANARY_NOT_FOUND", "DATABASE_UNAVAILABLE"),
         signed_in=False,
     ),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import datetime  # read at run time by pydantic
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from api.database import POOL
-from api.page import MAX_LIMIT, decode_position, encode_position, parse_changes_page
+from api.page import LIMIT, MAX_LIMIT, NOW, decode_position, encode_position, parse_changes_page
 from api.present import encode, present_changes
 from api.resume import next_position, read_on
 from api.stream import STREAMS
-from schema.http.endpoints import Answer, Endpoint
+from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.tokens.callers import AUTHENTICATOR
 
 if TYPE_CHECKING:
@@ -41,6 +44,50 @@ async def show_changes(request: web.Request) -> web.StreamResponse:
     )
 
 
+class Changed(BaseModel):
+    """Something that was changed, and what it is now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str
+    id: str
+    sequence: int
+    occurred_at: datetime
+    state: dict[str, JsonValue] | None
+
+
+class ChangesFound(BaseModel):
+    """A page of changes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: list[Changed]
+    next_cursor: str
+    more: bool
+
+
+_EXAMPLE: Final = {
+    "type": "clerkwork.user.deleted",
+    "id": "user_2abcDEF",
+    "sequence": 1769938200000000,
+    "occurred_at": "2026-02-01T09:30:00.000Z",
+    "state": None,
+}
+_SINCE: Final = Parameter(
+    name="since",
+    place="query",
+    description="`next_cursor` of the page before, `id:` of an event, or `now`; left out, `now`",
+    schema={"type": "string"},
+    example=NOW,
+)
+_LAST: Final = Parameter(
+    name=LAST_EVENT_ID,
+    place="header",
+    description="where a stream goes on; a browser's EventSource sends it",
+    schema={"type": "string"},
+    example=encode_position(1769938200000000),
+)
+
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -48,8 +95,31 @@ ENDPOINTS: Final = (
         handler=show_changes,
         name="list_changes",
         summary="What has changed since",
-        answers={200: Answer(description="A page of changes, or a stream of them")},
-        errors=("INVALID_CURSOR", "INVALID_LIMIT", "CURSOR_EXPIRED", "DATABASE_UNAVAILABLE"),
+        description="A page, or with `Accept: text/event-stream` a stream of server-sent events.",
+        parameters=(LIMIT, _SINCE, _LAST),
+        answers={
+            200: Answer(
+                description="A page of changes, or a stream of them",
+                model=ChangesFound,
+                headers={"Vary": ""},
+                example={
+                    "data": [_EXAMPLE],
+                    "next_cursor": encode_position(1769938200000000),
+                    "more": False,
+                },
+                texts={
+                    EVENT_STREAM: f"id: {encode_position(1769938200000000)}\n"
+                    f"event: clerkwork.user.deleted\ndata: {json.dumps(_EXAMPLE)}\n\n"
+                },
+            )
+        },
+        errors=(
+            "INVALID_CURSOR",
+            "INVALID_LIMIT",
+            "CURSOR_EXPIRED",
+            "TOO_MANY_STREAMS",
+            "STREAMS_EXHAUSTED",
+        ),
     ),
 )
 

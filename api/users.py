@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from api.authorize import admit, is_admin, is_visible
 from api.database import POOL
-from api.page import Cursor, encode_cursor, parse_page
+from api.page import CURSOR, LIMIT, Cursor, encode_cursor, parse_page
 from api.present import encode, present_page, present_user, tag
 from api.read import list_users, read_user
-from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish
+from api.wait import MAX_VERSION, WAITS, VersionNotReachedError, has_reached, read_wish
 from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
 from schema.http.tokens.callers import AUTHENTICATOR
 from schema.http.tokens.claims import CLERK_USER_ID
-from schema.postgres.contracts import User
+from schema.postgres.contracts import PublicProfile, User
 from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from api.read import Standing
     from schema.http.tokens.claims import Caller
     from schema.postgres.rows import UsersRow
@@ -83,6 +86,76 @@ _USER_ID: Final = Parameter(
     required=True,
 )
 
+_MIN_VERSION: Final = Parameter(
+    name="min_version",
+    place="query",
+    description="answer when the user is that new: `version` of a 202 or a record",
+    schema={"type": "integer", "minimum": 0, "maximum": MAX_VERSION},
+    example=0,
+)
+_PREFER: Final = Parameter(
+    name="Prefer",
+    place="header",
+    description="`wait=` and how many seconds `min_version` may take, at most 10",
+    schema={"type": "string"},
+    example="wait=5",
+)
+_IF_NONE_MATCH: Final = Parameter(
+    name="If-None-Match",
+    place="header",
+    description="an `ETag`; while it holds the answer is 304",
+    schema={"type": "string"},
+    example='"5d41402abc4b2a76b9719d911017c592"',
+)
+_UNCHANGED: Final = Answer(
+    description="The one that `If-None-Match` names",
+    headers={"ETag": "", "Preference-Applied": ""},
+)
+_WAITED: Final = (
+    "INVALID_MIN_VERSION",
+    "USER_NOT_FOUND",
+    "TOO_MANY_WAITS",
+    "WAITS_EXHAUSTED",
+    "VERSION_NOT_REACHED",
+)
+_PUBLIC: Final[Mapping[str, object]] = {
+    "id": "9b2ff0a3-6c3f-5b1e-9f5e-0d6a4f1d2c3b",
+    "clerk_id": "user_2abcDEF",
+    "first_name": "Nadia",
+    "last_name": "Quill",
+    "username": "nadia",
+    "image_url": None,
+    "created_at": "2026-01-31T12:00:00.000Z",
+}
+_WHOLE: Final[Mapping[str, object]] = {
+    **_PUBLIC,
+    "email": "nadia.quill@example.com",
+    "email_verified": True,
+    "external_id": None,
+    "role": "user",
+    "status": "active",
+    "public_metadata": {},
+    "last_sign_in_at": "2026-02-01T09:30:00.000Z",
+    "last_active_at": None,
+    "updated_at": "2026-02-01T09:30:00.000Z",
+    "deleted_at": None,
+    "version": 1769938200000,
+}
+
+
+class SomeUser(RootModel[User | PublicProfile]):
+    """A user, whole or what everybody sees of them."""
+
+
+class UserPage(BaseModel):
+    """A page of users."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: list[User | PublicProfile]
+    next_cursor: str | None
+
+
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -90,8 +163,17 @@ ENDPOINTS: Final = (
         handler=show_me,
         name="show_me",
         summary="The caller's own user",
-        answers={200: Answer(description="The user, whole", model=User)},
-        errors=("USER_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+        parameters=(_MIN_VERSION, _PREFER, _IF_NONE_MATCH),
+        answers={
+            200: Answer(
+                description="The user, whole",
+                model=User,
+                headers={"ETag": "", "Preference-Applied": ""},
+                example=_WHOLE,
+            ),
+            304: _UNCHANGED,
+        },
+        errors=_WAITED,
     ),
     Endpoint(
         method="GET",
@@ -99,8 +181,15 @@ ENDPOINTS: Final = (
         handler=show_users,
         name="list_users",
         summary="All users, newest first",
-        answers={200: Answer(description="A page of users")},
-        errors=("INVALID_CURSOR", "INVALID_LIMIT", "DATABASE_UNAVAILABLE"),
+        parameters=(LIMIT, CURSOR),
+        answers={
+            200: Answer(
+                description="A page of users",
+                model=UserPage,
+                example={"data": [_PUBLIC], "next_cursor": None},
+            )
+        },
+        errors=("INVALID_CURSOR", "INVALID_LIMIT"),
     ),
     Endpoint(
         method="GET",
@@ -108,9 +197,17 @@ ENDPOINTS: Final = (
         handler=show_user,
         name="show_user",
         summary="A user",
-        parameters=(_USER_ID,),
-        answers={200: Answer(description="The user, as far as the caller sees them", model=User)},
-        errors=("INVALID_ID", "USER_NOT_FOUND", "DATABASE_UNAVAILABLE"),
+        parameters=(_USER_ID, _MIN_VERSION, _PREFER, _IF_NONE_MATCH),
+        answers={
+            200: Answer(
+                description="The user, as far as the caller sees them",
+                model=SomeUser,
+                headers={"ETag": "", "Preference-Applied": ""},
+                example=_PUBLIC,
+            ),
+            304: _UNCHANGED,
+        },
+        errors=("INVALID_ID", *_WAITED),
     ),
 )
 

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from ingest.describe import ENDPOINTS, SERVICE
 from ingest.publish import Publisher
-from ingest.receive import MAX_BODY_BYTES, Receiver
+from ingest.receive import MAX_BODY_BYTES, RECEIVER, Receiver
 from ingest.throttle import Throttle
 from ingest.verify import build_webhooks
+from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
+from schema.http.openapi.serve import with_documents
 from schema.http.request_ids import identify_requests
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
@@ -45,7 +48,8 @@ def build_app(settings: IngestSettings) -> web.Application:
     app = web.Application(
         middlewares=[identify_requests, envelope_errors], client_max_size=MAX_BODY_BYTES
     )
-    app.router.add_post("/webhooks/clerk", receiver.receive)
+    app[RECEIVER] = receiver
+    add_endpoints(app, with_documents(SERVICE, ENDPOINTS))
 
     async def check_kafka() -> None:
         if not producer.connected:

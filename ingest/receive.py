@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ingest.prepare import Delivery, Prepared, prepare
 from ingest.verify import ID, Verdict, verify
+from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
 from schema.http.request_ids import REQUEST_ID
 from schema.kafka.producer import BrokerUnavailableError, Record, Stored
@@ -110,6 +112,90 @@ class Receiver:
         log.info("webhook_stored", status=status, event_id=event_id, **place)
         goal = asdict(prepared.reaches) if prepared.reaches else {}
         return web.json_response({"status": status, "id": event_id, **place, **goal}, status=202)
+
+
+RECEIVER: Final = web.AppKey("receiver", Receiver)
+"""Where the handler finds it."""
+
+
+async def receive(request: web.Request) -> web.Response:
+    """Answer `POST /webhooks/clerk`."""
+    return await request.app[RECEIVER].receive(request)
+
+
+class ClerkEvent(BaseModel):
+    """An event of Clerk's; `data` depends on `type`, and is described with the topics."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    data: dict[str, JsonValue]
+
+
+class Acknowledged(BaseModel):
+    """Where a webhook is kept, and which version of whom it makes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["accepted", "quarantined"]
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    user_id: str = Field("", description="whom the API shows, once this is applied")
+    version: int = Field(0, description="with this `min_version`")
+
+
+def _header(name: str, description: str, example: str) -> Parameter:
+    return Parameter(
+        name=name,
+        place="header",
+        description=description,
+        schema={"type": "string"},
+        example=example,
+        required=True,
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="POST",
+        path="/webhooks/clerk",
+        handler=receive,
+        name="receive_webhook",
+        summary="Take a webhook of Clerk's",
+        description="Svix signs every one; what is rightly signed is kept, byte for byte.",
+        parameters=(
+            _header("svix-id", "the event; the same in every attempt", "msg_2abcDEF"),
+            _header("svix-timestamp", "when it was signed, in seconds since 1970", "1769938200"),
+            _header(
+                "svix-signature",
+                "`v1,` and the signature, several with a space between them",
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+        ),
+        body=ClerkEvent,
+        body_example={"type": "user.deleted", "data": {"id": "user_2abcDEF", "deleted": True}},
+        answers={
+            202: Answer(
+                description="It is stored; also what is known already, and what is unknown",
+                model=Acknowledged,
+                example={
+                    "status": "accepted",
+                    "id": "msg_2abcDEF",
+                    "topic": "clerk.user-events",
+                    "partition": 3,
+                    "offset": 1024,
+                    "user_id": "user_2abcDEF",
+                    "version": 1769938200000,
+                },
+            )
+        },
+        errors=(*(code for code, _ in REJECTIONS.values()), "RATE_LIMITED", "BROKER_UNAVAILABLE"),
+        signed_in=False,
+        limited=False,
+    ),
+)
 
 
 async def _read_body(request: web.Request) -> bytes:
