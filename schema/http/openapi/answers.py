@@ -26,7 +26,7 @@ def show_answers(operation: Mapping[str, Any], document: Mapping[str, Any]) -> M
         for status, each in operation["responses"].items()
     }
     return join(
-        table(("status", "answer", "headers"), _rows(responses, document)),
+        table(("status", "answer", "headers"), _rows(responses, document), class_="answers"),
         [
             show_example(media, f"{status}, {kind}")
             for status, response in responses.items()
@@ -48,6 +48,11 @@ def show_example(media: Mapping[str, Any], title: str) -> Markup:
     )
 
 
+def link_code(code: str) -> Markup:
+    """Return a link to what an error code stands for."""
+    return link(f"/docs/errors#{code}", tag("code", code))
+
+
 def _rows(responses: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[Node, ...]]:
     for status, response in responses.items():
         codes = _codes(response)
@@ -57,10 +62,7 @@ def _rows(responses: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator
             continue
         else:
             what = [
-                tag(
-                    "div", link(f"/docs/errors#{code}", code), ": ", prose(_meaning(code, document))
-                )
-                for code in codes
+                tag("div", link_code(code), ": ", prose(_meaning(code, document))) for code in codes
             ]
         headers = [
             tag("div", tag("code", name)) for name in response["headers"] if name not in _COMMON

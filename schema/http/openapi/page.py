@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from schema.http.openapi.answers import show_answers, show_example
+from schema.http.openapi.answers import link_code, show_answers, show_example
 from schema.http.openapi.codes import EVERYWHERE
 from schema.http.openapi.curl import write_curl
 from schema.http.pages.frame import build_frame
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     Document = Mapping[str, Any]
 
+_TOKEN: Final = " TOKEN=$(clerkwork token --user user_2abcDEF)"
 _ANYWHERE: Final = "Any operation can also answer with "
 
 
-def build_page(document: Document) -> str:
+def build_page(document: Document, *, address: str) -> str:
     """Return the page `/docs`; each operation is an anchor, by its operationId, each schema too."""
     info = document["info"]
     schemas = document["components"]["schemas"]
@@ -37,6 +38,13 @@ def build_page(document: Document) -> str:
                 *(" · ", link("/docs/errors", "Errors")),
             ),
             [tag("p", prose(each)) for each in info["description"].split("\n\n")],
+            tag("p", "For the commands below, where the process is on this machine:"),
+            tag(
+                "pre",
+                f"export URL={address}",
+                _TOKEN if document["components"]["securitySchemes"] else "",
+                tabindex="0",
+            ),
             tag("p", _ANYWHERE, _listed(EVERYWHERE), "."),
         ),
         tag("nav", [_list(each["name"], document) for each in document["tags"]]),
@@ -139,5 +147,5 @@ def _show_schema(name: str, schema: Mapping[str, Any]) -> Markup:
 
 
 def _listed(codes: Any) -> Markup:
-    first, *rest = (link(f"/docs/errors#{code}", code) for code in codes)
+    first, *rest = map(link_code, codes)
     return join(first, [(", ", each) for each in rest])

@@ -72,7 +72,7 @@ def _by_status() -> Iterator[tuple[str, dict[str, Fault]]]:
 
 
 def _list(title: str, faults: dict[str, Fault]) -> Markup:
-    codes = [tag("li", link(f"#{code}", code)) for code in faults]
+    codes = [tag("li", link(f"#{code}", tag("code", code))) for code in faults]
     return tag("section", tag("h2", title), tag("ul", codes))
 
 
@@ -83,7 +83,7 @@ def _section(title: str, faults: dict[str, Fault]) -> Markup:
 def _show(code: str, fault: Fault) -> Markup:
     return tag(
         "article",
-        tag("h3", tag("a", code, href=f"#{code}")),
+        tag("h3", link(f"#{code}", tag("code", code))),
         facts(
             [
                 ("meaning", prose(fault.meaning)),

@@ -84,7 +84,11 @@ def describe(service: Service, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 def with_documents(service: Service, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     """Return the endpoints and those that describe them; what these answer is made now."""
     document = describe(service, endpoints)
-    texts = (write_document(document), build_page(document), build_reference())
+    texts = (
+        write_document(document),
+        build_page(document, address=service.address),
+        build_reference(),
+    )
     served = (
         Endpoint(handler=_answer_with(text, operation), **vars(operation))
         for text, operation in zip(texts, _DOCUMENTS, strict=True)
