@@ -11,7 +11,7 @@ from api.database import POOL
 from api.read import read_versions
 from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
-from schema.kafka.changes import is_canary
+from schema.kafka.changes import CANARY_PREFIX, is_canary
 from schema.postgres.ids import derive_id
 
 
@@ -38,7 +38,7 @@ _ID: Final = Parameter(
     place="path",
     description="the canary's",
     schema={"type": "string"},
-    example="user_canary0",
+    example=f"{CANARY_PREFIX}-1",
     required=True,
 )
 

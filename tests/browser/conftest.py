@@ -59,7 +59,7 @@ class Browser:
 
     def ask(self, script: str, *arguments: object) -> Any:
         """Return what a function body in JavaScript returns."""
-        return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]  # it has none
+        return self.driver.execute_script(script, *arguments)
 
     def press(self, key: str) -> None:
         """Press a key, wherever the focus is."""
@@ -67,11 +67,11 @@ class Browser:
 
     def told(self) -> list[Any]:
         """Return what stands in the console since the last time: errors, violations of policy."""
-        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]  # it has none
+        return list(self.driver.get_log("browser"))
 
     def requested(self) -> list[str]:
         """Return every address that was asked for since the last time."""
-        entries = self.driver.get_log("performance")  # type: ignore[no-untyped-call]  # it has none
+        entries = self.driver.get_log("performance")
         messages = [json.loads(each["message"])["message"] for each in entries]
         return [
             each["params"]["request"]["url"]
@@ -80,7 +80,7 @@ class Browser:
         ]
 
     def _command(self, name: str, values: Mapping[str, object]) -> None:
-        self.driver.execute_cdp_cmd(name, dict(values))  # type: ignore[no-untyped-call]  # it has none
+        self.driver.execute_cdp_cmd(name, dict(values))
 
 
 def _size(width: int) -> Mapping[str, object]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Document = Mapping[str, Any]
 
-_TOKEN: Final = " TOKEN=$(clerkwork token --user user_2abcDEF)"
+_LOGIN: Final = " TOKEN=$(clerkwork token --user user_2abcDEF)"
 _ANYWHERE: Final = "Any operation can also answer with "
 
 
@@ -42,7 +42,7 @@ def build_page(document: Document, *, address: str) -> str:
             tag(
                 "pre",
                 f"export URL={address}",
-                _TOKEN if document["components"]["securitySchemes"] else "",
+                _LOGIN if document["components"]["securitySchemes"] else "",
                 tabindex="0",
             ),
             tag("p", _ANYWHERE, _listed(EVERYWHERE), "."),

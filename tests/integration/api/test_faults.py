@@ -73,6 +73,7 @@ class World:
         sent = {k: v for k, v in (sign(BODY) | changed).items() if v is not None}
         app = build_app(IngestSettings())
         undocumented = watch(app, "ingest")
+        told: Told = (0, {})
         async with TestClient(TestServer(app)) as client:
             for _ in range(times):
                 data = _trickle() if slow else body
@@ -151,7 +152,7 @@ def _away() -> str:
     return f"postgresql://nobody@127.0.0.1:{unused_port()}/none"
 
 
-def _no_keys() -> dict[str, object]:
+def _no_keys() -> dict[str, Any]:
     url = f"http://127.0.0.1:{unused_port()}/jwks.json"
     return {"clerk_jwt_key": None, "clerk_jwks_url": url}
 

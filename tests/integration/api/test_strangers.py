@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from api.wait import Wish
 from ingest.app import build_app
 from ingest.settings import IngestSettings
-from tests.documenting import DOCUMENTS, watch
+from tests.documenting import watch
 from tests.factories import ingest_environment
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ CHECKS: Final = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
     *("response_headers_conformance", "response_schema_conformance", "unsupported_method"),
 )
-WITHIN_S: Final = 120
+WITHIN_S: Final = 90
 # What the document says of a service that waits, or whose Kafka is away, is no fault of it.
 CONFIGURATION: Final = """\
 [checks.not_a_server_error]
@@ -75,6 +75,7 @@ async def test_the_api_answers_as_documented(
     """Every operation, with what it takes and with what it does not, by somebody and by nobody."""
     # Who asks for a version of the far future is told at once that it is not here.
     monkeypatch.setattr(Wish.__new__, "__defaults__", (0, False))
+    monkeypatch.setattr("api.wait.MAX_WAIT_S", 0)
     await users.add("user_2abcDEF")
     await outbox.tell("user_2abcDEF")
     token = sign("user_2abcDEF", exp=int(time.time()) + 600)
@@ -84,13 +85,13 @@ async def test_the_api_answers_as_documented(
 
 
 @asynccontextmanager
-async def _ingest(monkeypatch: pytest.MonkeyPatch, **settings: str) -> AsyncIterator[TestServer]:
+async def _ingest(monkeypatch: pytest.MonkeyPatch, **settings: str) -> AsyncIterator[str]:
     for name, value in ingest_environment(**settings).items():
         monkeypatch.setenv(name, value)
     app = build_app(IngestSettings())
     undocumented = watch(app, "ingest")
-    async with AsyncExitStack() as stack:
-        yield await stack.enter_async_context(TestServer(app))
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
     assert undocumented == []
 
 
@@ -102,7 +103,5 @@ async def test_ingest_answers_as_documented(
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
         "INGEST_FORGERIES_PER_MINUTE": "1000000",
     }
-    async with _ingest(monkeypatch, **settings) as server:
-        await _ask(str(server.make_url("")).rstrip("/"), tmp_path)
-
-    assert DOCUMENTS["ingest"]["paths"].keys() >= {"/webhooks/clerk"}
+    async with _ingest(monkeypatch, **settings) as url:
+        await _ask(url, tmp_path)
