@@ -67,11 +67,11 @@ class Browser:
 
     def told(self) -> list[Any]:
         """Return what stands in the console since the last time: errors, violations of policy."""
-        return list(self.driver.get_log("browser"))
+        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]  # it has no types
 
     def requested(self) -> list[str]:
         """Return every address that was asked for since the last time."""
-        entries = self.driver.get_log("performance")
+        entries = self.driver.get_log("performance")  # type: ignore[no-untyped-call]  # it has no types
         messages = [json.loads(each["message"])["message"] for each in entries]
         return [
             each["params"]["request"]["url"]
