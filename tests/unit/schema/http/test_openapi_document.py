@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import api.describe
+import schema
 from schema.http.endpoints import Answer, Operation
 from schema.http.faults import FAULTS
 from schema.http.openapi.codes import EVERYWHERE, Service, codes_of
@@ -66,8 +67,8 @@ def test_it_is_openapi(service: str) -> None:
     assert [error.message for error in SPECIFICATION.iter_errors(document)] == []
     assert all(isinstance(resolve(document, part), dict) for part in _parts(document["paths"]))
     assert all(isinstance(resolve(document, part), dict) for part in _parts(document["components"]))
-    for schema in document["components"]["schemas"].values():
-        Draft202012Validator.check_schema(schema)
+    for each in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(each)
 
 
 @pytest.mark.parametrize(
@@ -189,3 +190,17 @@ def test_every_code_has_an_operation() -> None:
     named = {code for each in DOCUMENTS.values() for code in each["components"]["examples"]}
 
     assert named == FAULTS.keys()
+
+
+def test_every_code_is_raised_somewhere() -> None:
+    """The registry names no code that the services do not; a code that it lacks is a KeyError."""
+    root = Path(schema.__file__).parents[1]
+    sources = "\n".join(
+        file.read_text(encoding="utf-8")
+        for package in ("api", "ingest", "schema")
+        for file in sorted((root / package).rglob("*.py"))
+        if file.name not in {"faults.py", "codes.py", "reference.py"}
+        and not file.is_relative_to(root / "schema/http/openapi")
+    )
+
+    assert [code for code in FAULTS if f'"{code}"' not in sources] == []
