@@ -96,7 +96,7 @@ def _show_tag(name: str, document: Document) -> Markup:
 def _show_operation(
     method: str, path: str, operation: Mapping[str, Any], document: Document
 ) -> Markup:
-    needs = "A session token is needed." if operation["security"] else "For everybody."
+    needs = "A session token is needed." if operation["security"] else "No session token is needed."
     about = operation.get("description", "")
     return tag(
         "article",
@@ -127,8 +127,7 @@ def _show_parameters(parameters: Any) -> Markup:
 def _show_body(content: Mapping[str, Any]) -> Markup:
     return join(
         [
-            tag("p", "Body: ", show_type(media["schema"]), f", {kind}")
-            + show_example(media, "Body")
+            (tag("p", "Body: ", show_type(media["schema"]), f", {kind}"), show_example(media, kind))
             for kind, media in content.items()
         ]
     )

@@ -24,14 +24,6 @@ DELETION: Final[dict[str, Any]] = {
 }
 """A deletion."""
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-DELETION: Final[dict[str, Any]] = {
-    "status": "deleted",
-    "deleted_at": datetime(2026, 2, 1, 0, 0, 0, 123_000, tzinfo=UTC),
-    "deletion_event_id": "msg_2",
-}
-"""A deletion."""
-
 
 async def test_me_is_the_caller_in_full(client: Client, users: Users) -> None:
     """Everything we have, in the one place where it is nobody else's business."""

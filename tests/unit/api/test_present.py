@@ -132,34 +132,6 @@ def test_of_the_deleted_is_told_that_they_were() -> None:
     )
 
 
-@pytest.mark.parametrize("fully", [True, False])
-def test_what_is_held_back_looks_erased(*, fully: bool) -> None:
-    """To the byte, so that nothing changes when the data goes; nobody learns that it is there."""
-    held = encode(present_user(HELD, fully=fully))
-
-    assert held == encode(present_user(ERASED, fully=fully))
-
-
-def test_of_the_deleted_is_told_that_they_were() -> None:
-    """And when; the rest is what a tombstone has, in a row of the table as well as here."""
-    shown = json.loads(encode(present_user(HELD, fully=True)))
-    told = {name: value for name, value in shown.items() if value is not None}
-
-    assert told == {
-        "id": str(ADA.id),
-        "clerk_id": "user_1",
-        "email_verified": False,
-        "role": "user",
-        "status": "deleted",
-        "public_metadata": {},
-        "deleted_at": "2026-02-01T00:00:00.123Z",
-        "version": 1_769_904_000_123,
-    }
-    assert {name: getattr(ERASED, name) for name in shown.keys() - told.keys()} == dict.fromkeys(
-        shown.keys() - told.keys()
-    )
-
-
 def test_metadata_keeps_every_digit() -> None:
     """No parser of ours stands between PostgreSQL's JSON and the caller's."""
     body = encode(present_user(ADA, fully=True))
