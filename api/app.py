@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from api import canary, changes, data, events, organizations, posts, sessions, users
 from api.admit import GATE, Gate
 from api.bound import Places
 from api.cache.open import open_cache
@@ -22,6 +21,7 @@ from api.database import (
     Limits,
     check_database,
 )
+from api.describe import ENDPOINTS, SERVICE
 from api.follow import Tail
 from api.measure import measure_requests
 from api.read import PLANNER
@@ -29,6 +29,7 @@ from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
+from schema.http.openapi.serve import with_documents
 from schema.http.request_ids import identify_requests
 from schema.http.tokens.keys import KeysUnavailableError
 from schema.http.tokens.sources import KEYS, believe_tokens
@@ -45,18 +46,6 @@ if TYPE_CHECKING:
     from schema.ops.probes import Check
 
 log = structlog.get_logger(__name__)
-
-ENDPOINTS: Final = (
-    *users.ENDPOINTS,
-    *posts.ENDPOINTS,
-    *data.ENDPOINTS,
-    *sessions.ENDPOINTS,
-    *events.ENDPOINTS,
-    *organizations.ENDPOINTS,
-    *changes.ENDPOINTS,
-    *canary.ENDPOINTS,
-)
-"""All that the API answers, beside the probes."""
 
 WAITS_PER_USER: Final = 20
 """More requests of one caller do not wait for versions at once."""
@@ -81,7 +70,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_tail(settings, metrics, registry))
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_harden)
-    add_endpoints(app, ENDPOINTS)
+    add_endpoints(app, with_documents(SERVICE, ENDPOINTS))
     app[GATE] = Gate(ttl_s=settings.api_standing_ttl_s, metrics=metrics)
     add_probes(
         app,

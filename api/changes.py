@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,11 @@ _LAST_EVENT_ID: Final = Parameter(
     example=CHANGES["next_cursor"],
 )
 
+_EVENT: Final = (
+    f"id: {CHANGES['next_cursor']}\nevent: {CHANGES['data'][0]['type']}\n"
+    f"data: {json.dumps(CHANGES['data'][0])}\n\n"
+)
+
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -79,6 +85,7 @@ ENDPOINTS: Final = (
                     "Vary": "`Accept`.",
                 },
                 example=CHANGES,
+                texts={EVENT_STREAM: _EVENT},
             )
         },
         errors=(

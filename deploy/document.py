@@ -1,4 +1,7 @@
-"""Write the README's configuration table from the settings classes: `python -m deploy.document`."""
+"""Write what is for people and made from code: `python -m deploy.document`.
+
+That is the README's configuration table, from the settings classes, and the reference of errors.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from api.settings import ApiSettings
 from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
 from ingest.settings import IngestSettings
+from schema.http.openapi.reference import write_reference
 from workers.relay.settings import RelaySettings
 from workers.settings import WorkerSettings
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
 README: Final = Path(__file__).parents[1] / "README.md"
+ERRORS: Final = Path(__file__).with_name("docs") / "errors.md"
 PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "ingest": IngestSettings,
     "worker": WorkerSettings,
@@ -65,3 +70,4 @@ def _default(field: FieldInfo) -> str:
 
 if __name__ == "__main__":
     README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    ERRORS.write_text(write_reference(), encoding="utf-8")

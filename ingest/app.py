@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
 from ingest import receive
-from ingest.commands import data, posts
 from ingest.commands.issue import Times
 from ingest.commands.remember import Memory
 from ingest.commands.take import DOOR, Door
+from ingest.describe import ENDPOINTS, SERVICE
 from ingest.publish import Publisher
 from ingest.receive import MAX_BODY_BYTES, RECEIVER, Receiver
 from ingest.throttle import Throttle
 from ingest.verify import build_webhooks
 from schema.http.endpoints import add_endpoints
 from schema.http.errors import envelope_errors
+from schema.http.openapi.serve import with_documents
 from schema.http.request_ids import identify_requests
 from schema.http.tokens.sources import believe_tokens
 from schema.kafka.connections import connection_arguments
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from ingest.settings import IngestSettings
 
 log = structlog.get_logger(__name__)
-
-ENDPOINTS: Final = (*receive.ENDPOINTS, *posts.ENDPOINTS, *data.ENDPOINTS)
-"""All that ingest answers at; without keys to verify tokens with, only at the first."""
 
 
 def build_app(settings: IngestSettings) -> web.Application:
@@ -60,7 +58,8 @@ def build_app(settings: IngestSettings) -> web.Application:
     )
     app[RECEIVER] = receiver
     app[DOOR] = Door(publisher=publisher, times=Times(), memory=Memory(), metrics=metrics)
-    add_endpoints(app, ENDPOINTS if settings.has_keys else receive.ENDPOINTS)
+    endpoints = ENDPOINTS if settings.has_keys else receive.ENDPOINTS
+    add_endpoints(app, with_documents(SERVICE, endpoints))
     if settings.has_keys:
         believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
     else:

@@ -171,6 +171,7 @@ ENDPOINTS: Final = (
         summary="Where Clerk sends its webhooks",
         description="The body is an event of Clerk's, signed by Svix, of 512 KiB at most."
         " Whatever is rightly signed is kept before it is answered; all else is not.",
+        limited=False,
         parameters=(
             _svix_header(ID, description="the event's", example="msg_2abcDEF"),
             _svix_header(

@@ -1,7 +1,7 @@
 """Hold the layers against each other: `clerkwork contracts check`.
 
 tables.py = the database = rows.py; contracts.py promises parts of it, and decides on the rest. What
-other services are given of the topics is what the code makes, and breaks no reader.
+other services are given of topics and routes is what the code makes, and breaks nobody.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from deploy.contracts.catalog import read_facts
 from deploy.contracts.compare import Drift, compare_decisions, compare_facts, compare_tables
 from deploy.contracts.database import some_database
 from deploy.contracts.generate import ROWS_FILE
+from deploy.contracts.openapi import find_stale_documents
 from deploy.contracts.parse import read_rows
 from deploy.contracts.publish import find_stale
 from deploy.contracts.write import write_rows
@@ -34,10 +35,11 @@ def check(console: Console) -> int:
         found, declared = asyncio.run(read_facts(url, declared=METADATA))
     drift = list(find_drift(found, declared, rows_source=ROWS_FILE.read_text(encoding="utf-8")))
     drift += find_stale()
+    drift += find_stale_documents()
     for each in drift:
         console.print(str(each), markup=False)
     if not drift:
-        console.print("Tables, rows, contracts and topics agree.")
+        console.print("Tables, rows, contracts, topics and routes agree.")
     return 1 if drift else 0
 
 

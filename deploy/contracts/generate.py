@@ -1,6 +1,6 @@
 """Write what is made from other contracts: `clerkwork contracts generate`.
 
-The rows come from the live database, the description of the topics from the code that uses them.
+The rows come from the live database, the descriptions of topics and routes from the code of these.
 Nothing here imports the rows, so that a broken file can be written anew.
 """
 
@@ -28,10 +28,12 @@ ROWS_FILE: Final = Path(schema.postgres.__file__).with_name("rows.py")
 def generate(console: Console) -> int:
     """Write every file, say which of them that changed, and return 0. Raises OperatorError."""
     write_rows_file(console)
-    # Only now: the workers that describe the topics may not import with the rows of before.
+    # Only now: what describes topics and routes may not import with the rows of before.
+    from deploy.contracts.openapi import publish_documents  # noqa: PLC0415  # for that reason
     from deploy.contracts.publish import publish  # noqa: PLC0415  # for that reason
 
     publish(console)
+    publish_documents(console)
     return 0
 
 

@@ -37,18 +37,19 @@ class Answer:
     """What the JSON is; None for no body, or another type."""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Name -> what it says."""
+    """Name -> what it says; an empty text where that is what it says everywhere."""
     example: object = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Other media type, for who asks for it -> an example of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """A method on a path, who answers it, and how."""
+class Operation:
+    """A method on a path, and how it is answered."""
 
     method: str
     path: str
     """With `{id}` for a part that is anything without a slash."""
-    handler: Handler
     name: str
     """Its operationId; what limits and caches call it."""
     summary: str
@@ -56,12 +57,22 @@ class Endpoint:
     description: str = ""
     parameters: Sequence[Parameter] = ()
     body: type[BaseModel] | None = None
+    body_example: object = None
     answers: Mapping[int, Answer]
     """Status -> the answer when all is well."""
     errors: Sequence[str] = ()
     """Codes of FAULTS that it can answer with, beside those that every endpoint can."""
     signed_in: bool = True
     """Whether a session token is needed."""
+    limited: bool = True
+    """Whether the limits of requests hold for it, and its answers say what is left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint(Operation):
+    """An operation, and who answers it."""
+
+    handler: Handler
 
 
 ENDPOINTS: Final = web.AppKey("endpoints", Mapping[web.AbstractRoute, Endpoint])

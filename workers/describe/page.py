@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.describe.markup import Markup, facts, join, link, prose, tag
-from workers.describe.shapes import show_fields, show_type
+from schema.http.pages.frame import build_frame
+from schema.http.pages.markup import Markup, facts, join, link, prose, tag
+from schema.http.pages.shapes import show_fields, show_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from workers.describe.markup import Node
+    from schema.http.pages.markup import Node
 
-STYLE: Final = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-"""The page's only style; whoever serves it allows it by its hash."""
-
-_HEAD: Final = Markup(
-    '<meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    f"<style>{STYLE}</style>"
-)
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
@@ -29,9 +21,8 @@ def build_page(document: Mapping[str, Any]) -> str:
     """Return the page that shows a document as `build_document` makes it."""
     info, channels = document["info"], document["channels"]
     schemas = document["components"]["schemas"]
-    head = tag("head", _HEAD, tag("title", f"Topics of {info['title']}"))
-    body = tag(
-        "body",
+    return build_frame(
+        f"Topics of {info['title']}",
         tag("h1", f"Topics of {info['title']}"),
         tag("p", f"Version {info['version']} · ", link("asyncapi.json", "AsyncAPI document")),
         tag("p", prose(info["description"])),
@@ -40,7 +31,6 @@ def build_page(document: Mapping[str, Any]) -> str:
         tag("h2", "Headers and values"),
         [_show_schema(name, schema) for name, schema in schemas.items()],
     )
-    return f'<!doctype html>\n<html lang="en">{head}{body}</html>\n'
 
 
 def _show_channel(name: str, document: Mapping[str, Any]) -> Markup:

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from api.app import build_app
 from api.settings import ApiSettings
 from schema.postgres.ids import derive_id
+from tests.documenting import watch
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -115,8 +116,11 @@ def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
     async def serve(url: str, **changes: object) -> AsyncIterator[Client]:
         values: dict[str, Any] = {"clerk_jwt_key": pem.decode(), "clerk_issuer": ISSUER} | changes
         settings = ApiSettings(database_url=SecretStr(url), **values)
-        async with TestClient(Server(build_app(settings))) as http:
+        app = build_app(settings)
+        undocumented = watch(app, "api")
+        async with TestClient(Server(app)) as http:
             yield Client(http, sign)
+        assert undocumented == []
 
     return serve
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from api.app import ENDPOINTS
+from api.describe import ENDPOINTS
 from api.present import FULL, PUBLIC
 from schema.postgres.ids import derive_id, derive_post_id
 from tests.integration.api.matrix import CALLERS, rows

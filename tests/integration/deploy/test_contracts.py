@@ -207,7 +207,7 @@ def test_without_a_database_the_migrations_are_checked() -> None:
     said = io.StringIO()
 
     assert check(Console(file=said)) == 0
-    assert said.getvalue() == "Tables, rows, contracts and topics agree.\n"
+    assert said.getvalue() == "Tables, rows, contracts, topics and routes agree.\n"
 
 
 def test_a_server_that_is_away_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

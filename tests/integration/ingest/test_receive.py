@@ -16,6 +16,7 @@ from ingest.app import build_app
 from ingest.receive import MAX_BODY_BYTES
 from ingest.settings import IngestSettings
 from schema.kafka.headers import read_headers
+from tests.documenting import watch
 from tests.factories import (
     CREATED_MS,
     SECRET,
@@ -47,9 +48,12 @@ async def client(bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch) -> Asy
     )
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    async with TestClient(TestServer(build_app(IngestSettings()))) as client:
+    app = build_app(IngestSettings())
+    undocumented = watch(app, "ingest")
+    async with TestClient(TestServer(app)) as client:
         await until(lambda: _status(client, "/readyz"), lambda status: status == 200)
         yield client
+    assert undocumented == []
 
 
 async def _status(client: Client, path: str) -> int:

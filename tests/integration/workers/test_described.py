@@ -16,6 +16,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 
 from deploy.stack.ports import free_port
 from ingest.prepare import Delivery, prepare
+from schema.http.pages.frame import STYLE
 from schema.kafka.headers import Failure, read_headers
 from schema.kafka.producer import Producer
 from schema.kafka.topics import RETRY_DELAYS
@@ -25,7 +26,6 @@ from tests.waiting import until
 from workers.app import running_worker
 from workers.apply import apply
 from workers.decode import decode
-from workers.describe.page import STYLE
 from workers.park import park, postpone
 from workers.settings import WorkerSettings
 

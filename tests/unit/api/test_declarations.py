@@ -11,7 +11,7 @@ import pytest
 from api.answers.organizations import OrganizationAnswer
 from api.answers.posts import AuthorAnswer, PostAnswer
 from api.answers.users import Data
-from api.app import ENDPOINTS
+from api.describe import ENDPOINTS
 from api.present import PUBLIC
 from schema.http.faults import FAULTS
 from schema.postgres.contracts import Organization, Post

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from deploy.document import README, with_table
+from deploy.document import ERRORS, README, with_table
+from schema.http.openapi.reference import write_reference
 
 
 def test_the_configuration_table_is_that_of_the_settings() -> None:
@@ -12,6 +13,11 @@ def test_the_configuration_table_is_that_of_the_settings() -> None:
     readme = README.read_text(encoding="utf-8")
 
     assert with_table(readme) == readme
+
+
+def test_the_reference_of_errors_is_that_of_the_registry() -> None:
+    """Nothing in it is written by hand either."""
+    assert ERRORS.read_text(encoding="utf-8") == write_reference()
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import TypeAdapter
 
-from ingest.app import ENDPOINTS
+from ingest.describe import ENDPOINTS
 from ingest.commands import data, posts
 from schema.http.faults import FAULTS
 from schema.ops.metrics import ANSWERS, COMMAND_ANSWERS

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.describe.markup import join, link, prose, table, tag
+from schema.http.pages.markup import join, link, prose, table, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from workers.describe.markup import Markup, Node
+    from schema.http.pages.markup import Markup, Node
 
     Schema = Mapping[str, Any]
 

@@ -32,9 +32,9 @@ def tag(name: str, *nodes: Node, **attributes: str) -> Markup:
     return Markup(f"<{name}{written}>{join(*nodes)}</{name}>")
 
 
-def link(target: str, text: str) -> Markup:
+def link(target: str, *nodes: Node) -> Markup:
     """Return a link; the target is ours, a fragment or a path."""
-    return tag("a", text, href=target)
+    return tag("a", *nodes, href=target)
 
 
 def prose(text: str) -> Markup:
@@ -48,10 +48,11 @@ def facts(pairs: Iterable[tuple[str, Node]]) -> Markup:
     return tag("dl", [(tag("dt", name), tag("dd", node)) for name, node in pairs])
 
 
-def table(titles: Iterable[str], rows: Iterable[Iterable[Node]]) -> Markup:
+def table(titles: Iterable[str], rows: Iterable[Iterable[Node]], *, class_: str = "") -> Markup:
     """Return a table with a head."""
     head = tag("thead", tag("tr", [tag("th", title, scope="col") for title in titles]))
-    return tag("table", head, tag("tbody", [tag("tr", [tag("td", c) for c in r]) for r in rows]))
+    body = tag("tbody", [tag("tr", [tag("td", c) for c in r]) for r in rows])
+    return tag("table", head, body, class_=class_)
 
 
 def _write(node: Node) -> str:

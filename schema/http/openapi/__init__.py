@@ -1,0 +1,1 @@
+"""The description of an HTTP service, made from its endpoints: OpenAPI, and pages for people."""

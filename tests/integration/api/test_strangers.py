@@ -1,0 +1,107 @@
+"""Whatever is sent, the answer is one that the document foresees: schemathesis asks.
+
+It runs as the process that it is, with a seed and bounds; the service under it is real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from api.wait import Wish
+from ingest.app import build_app
+from ingest.settings import IngestSettings
+from tests.documenting import watch
+from tests.factories import ingest_environment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.integration.api.conftest import Outbox, Serve, Sign, Users
+
+SEED: Final = 20260131
+CHECKS: Final = (
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
+    *("response_headers_conformance", "response_schema_conformance", "unsupported_method"),
+)
+WITHIN_S: Final = 90
+# What the document says of a service that waits, or whose Kafka is away, is no fault of it.
+CONFIGURATION: Final = """\
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", 503, 504]
+"""
+
+
+async def _ask(url: str, directory: Path, *options: str) -> None:
+    (directory / "schemathesis.toml").write_text(CONFIGURATION, encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"),
+        *(f"{url}/v1/openapi.json", f"--seed={SEED}", "--generation-deterministic"),
+        *("--max-examples=5", f"--checks={','.join(CHECKS)}"),
+        *("--phases=examples,coverage,fuzzing", "--no-color", "--warnings=off", "--workers=1"),
+        *("--continue-on-failure", "--no-shrink", "--request-timeout=10", *options),
+        cwd=directory,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, said.decode()[-8000:]
+
+
+@pytest.mark.parametrize("by", ["user_2abcDEF", None], ids=["signed in", "anonymous"])
+async def test_the_api_answers_as_documented(
+    serve: Serve,
+    sign: Sign,
+    database_url: str,
+    users: Users,
+    outbox: Outbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    by: str | None,
+) -> None:
+    """Every operation, with what it takes and with what it does not, by somebody and by nobody."""
+    # Who asks for a version of the far future is told at once that it is not here.
+    monkeypatch.setattr(Wish.__new__, "__defaults__", (0, False))
+    monkeypatch.setattr("api.wait.MAX_WAIT_S", 0)
+    await users.add("user_2abcDEF")
+    await outbox.tell("user_2abcDEF")
+    token = sign("user_2abcDEF", exp=int(time.time()) + 600)
+    headers = [f"--header=Authorization: Bearer {token}"] if by else []
+    async with serve(database_url) as client:
+        await _ask(str(client.http.make_url("")).rstrip("/"), tmp_path, *headers)
+
+
+@asynccontextmanager
+async def _ingest(monkeypatch: pytest.MonkeyPatch, **settings: str) -> AsyncIterator[str]:
+    for name, value in ingest_environment(**settings).items():
+        monkeypatch.setenv(name, value)
+    app = build_app(IngestSettings())
+    undocumented = watch(app, "ingest")
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
+    assert undocumented == []
+
+
+async def test_ingest_answers_as_documented(
+    bootstrap_servers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever posts what Clerk did not sign learns which header it is about."""
+    settings = {
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+        "INGEST_FORGERIES_PER_MINUTE": "1000000",
+    }
+    async with _ingest(monkeypatch, **settings) as url:
+        await _ask(url, tmp_path)
