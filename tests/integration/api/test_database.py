@@ -156,7 +156,7 @@ async def test_each_query_is_measured_by_name(database_url: str) -> None:
     assert lines[1]["duration_ms"] > 100
     assert lines[1]["rows"] == 1
     assert "ada" not in str(lines)
-    assert "0.15" not in str(lines[1] | {"duration_ms": None})
+    assert lines[1].keys() == {"event", "log_level", "statement", "duration_ms", "rows"}
     for name in ("count", "sleep"):
         assert value(registry, "clerkwork_query_seconds_count", statement=name) == 1
 
