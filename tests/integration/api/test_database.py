@@ -132,8 +132,7 @@ async def test_lost_connections_cost_no_read(
         ended = 0
         for _ in range(5):
             # Until all have gone on: a read outlives the loss of one connection, not of two.
-            before = max(counts)
-            await until(slowest, lambda least, before=before: least > before)
+            await until(slowest, max(counts).__lt__)
             ended += len(await database.fetch(TERMINATE))
         done.set()
         await asyncio.gather(*readers)
