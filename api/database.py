@@ -7,6 +7,7 @@ once more, over another one. While PostgreSQL is known to be away the answer com
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from schema.ops.metrics import ApiMetrics
 
+    Pooled = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
 log = structlog.get_logger(__name__)
 
 ACQUIRE_S: Final = 2.0
@@ -42,6 +45,8 @@ Connections: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    # Also what using a connection raises between the server's farewell and the end of the stream.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -110,6 +115,7 @@ class Database:
         self.pool = pool
         self._limits = limits
         self._metrics = metrics
+        self._expired_at = -math.inf
         self._breaker = Breaker(
             "database", open_s=BREAKER_OPEN_S, judge=is_away, gauge=metrics.breaker_open
         )
@@ -173,13 +179,16 @@ class Database:
         started = time.perf_counter()
         try:
             rows = await connection.fetch(statement.sql, *arguments, timeout=query_s + GRACE_S)
+        except DRIVER_ERRORS as error:
+            if is_lost(error):
+                await self._expire(since=started)
+            raise
         finally:
             self._note(statement, time.perf_counter() - started, rows=len(rows))
-            # Bounded by the timeout of acquiring it, also where the connection hangs.
-            await self.pool.release(connection)
+            await self._release(connection)
         return rows
 
-    async def _acquire(self, acquire_s: float) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
+    async def _acquire(self, acquire_s: float) -> Pooled:
         try:
             return await self.pool.acquire(timeout=acquire_s)
         except TimeoutError:
@@ -188,11 +197,26 @@ class Database:
                 raise CrowdedError from None
             raise
 
+    async def _release(self, connection: Pooled) -> None:
+        try:
+            # Bounded by the timeout of acquiring it, also where the connection hangs.
+            await self.pool.release(connection)
+        except DRIVER_ERRORS as error:
+            # The pool has let go of it: what was read is read, what failed has its own reason.
+            log.debug("connection_dropped", reason=type(error).__name__)
+
     def _note(self, statement: Statement, seconds: float, *, rows: int) -> None:
         self._metrics.query_seconds.labels(statement.name).observe(seconds)
         slow = seconds > self._limits.slow_s
         write, event = (log.warning, "slow_query") if slow else (log.debug, "query")
         write(event, statement=statement.name, duration_ms=round(seconds * 1000, 2), rows=rows)
+
+    async def _expire(self, *, since: float) -> None:
+        # What ended one connection has often ended all, and the pool may not have noticed yet:
+        # those that were opened before `since` are replaced, unless they have been already.
+        if self._expired_at < since:
+            self._expired_at = time.perf_counter()
+            await self.pool.expire_connections()
 
     def _count_repetition(self, _state: RetryCallState) -> None:
         self._metrics.reads_repeated.inc()
@@ -228,7 +252,7 @@ def is_lost(error: BaseException | None) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] == "08" or state in _LOST_STATES
-    if isinstance(error, asyncpg.InterfaceError):
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return not isinstance(error, ValueError)
     return isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
 

@@ -29,6 +29,8 @@ from prometheus_client import CollectorRegistry
 
 from api.cache.reads import Cache, Loaded
 from api.cache.rules import Policy, parse_rules
+from api.present import tag
+from api.respond import View
 from deploy.migrate import migrate
 from deploy.stack import running_stack
 from deploy.stack.ports import free_port
@@ -65,7 +67,8 @@ async def ratio(s: float) -> None:
 
         async def load() -> Loaded:
             # As many bytes, but of its own: as a database would give them.
-            return Loaded(BODY + b"%d" % number, (f"user:{user}",))
+            body = BODY + b"%d" % number
+            return Loaded(View(body, tag(body)), (f"user:{user}",))
 
         return (await cache.read("show_user", user.hex, load)).outcome == "hit"
 

@@ -19,6 +19,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import SecretStr
 
+from api.database import Database, Limits
 from api.page import Cursor, Page
 from api.read import PLANNER
 from api.read.data import read_data
@@ -28,6 +29,7 @@ from api.read.sessions import list_sessions
 from api.read.users import list_users, read_user
 from deploy.migrate import migrate
 from deploy.stack import running_stack
+from schema.ops.metrics import ApiMetrics, new_registry
 from schema.ops.settings import DatabaseSettings
 from schema.postgres.ids import derive_id
 from schema.postgres.pools import build_pool
@@ -35,7 +37,6 @@ from schema.postgres.pools import build_pool
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from api.database import Pool
 
 SIZES: Final = (1_000, 1_000_000)
 CALLS: Final = 200
@@ -100,9 +101,9 @@ async def time_calls(call: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(taken) * 1000
 
 
-async def measure(pool: Pool, size: int) -> Mapping[str, float]:
+async def measure(pool: Database, size: int) -> Mapping[str, float]:
     """Return what is read -> how long that takes."""
-    rows = await pool.fetch(
+    rows = await pool.pool.fetch(
         "SELECT id, created_at FROM posts WHERE title = 'Title' ORDER BY created_at"
         " LIMIT 1 OFFSET $1",
         size // 2,
@@ -138,9 +139,11 @@ async def main() -> None:
         for size in SIZES:
             await fill(stack.database_url, size)
             async with build_pool(
-                settings, name="bench", min_size=1, max_size=1, planner=PLANNER
+                settings, name="bench", min_size=1, max_size=1, session=PLANNER
             ) as pool:
-                found.append(await measure(pool, size))
+                metrics = ApiMetrics(new_registry())
+                database = Database(pool, limits=Limits(), metrics=metrics)
+                found.append(await measure(database, size))
     small, large = found
     print(f"{'median of a read, ms':28}" + "".join(f"{size:>12,}" for size in SIZES))
     for name, took in small.items():

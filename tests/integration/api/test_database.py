@@ -116,25 +116,28 @@ async def test_lost_connections_cost_no_read(
     database_url: str, database: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     """All of them are ended, again and again, under load: every read is answered all the same."""
-    async with asking(database_url, size=10) as (asked, registry):
-        end = asyncio.get_running_loop().time() + 3
+    async with asking(database_url, size=10, acquire_s=10) as (asked, registry):
+        counts = [0] * 30
+        done = asyncio.Event()
 
-        async def read() -> int:
-            count = 0
-            while asyncio.get_running_loop().time() < end:
+        async def read(number: int) -> None:
+            while not done.is_set():
                 await asked.fetch(COUNT, "")
-                count += 1
-            return count
+                counts[number] += 1
 
-        readers = [asyncio.create_task(read()) for _ in range(30)]
+        async def slowest() -> int:
+            return min(counts)
+
+        readers = [asyncio.create_task(read(number)) for number in range(len(counts))]
         ended = 0
-        while asyncio.get_running_loop().time() < end - 0.5:
+        for _ in range(5):
+            # Until all have gone on: a read outlives the loss of one connection, not of two.
+            await until(slowest, max(counts).__lt__)
             ended += len(await database.fetch(TERMINATE))
-            await asyncio.sleep(0.3)
-        counts = await asyncio.gather(*readers)
+        done.set()
+        await asyncio.gather(*readers)
 
         assert ended > 20
-        assert min(counts) > 10
         assert value(registry, "clerkwork_reads_repeated_total") > 0
 
 
@@ -152,7 +155,7 @@ async def test_each_query_is_measured_by_name(database_url: str) -> None:
     assert lines[1]["duration_ms"] > 100
     assert lines[1]["rows"] == 1
     assert "ada" not in str(lines)
-    assert "0.15" not in str({**lines[1], "duration_ms": None})
+    assert lines[1].keys() == {"event", "log_level", "statement", "duration_ms", "rows"}
     for name in ("count", "sleep"):
         assert value(registry, "clerkwork_query_seconds_count", statement=name) == 1
 

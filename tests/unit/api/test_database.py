@@ -55,6 +55,7 @@ def test_a_mistake_of_ours_is_a_mistake(error: Exception) -> None:
         (asyncpg.AdminShutdownError(), True),
         (asyncpg.CrashShutdownError(), True),
         (asyncpg.InterfaceError("closed"), True),
+        (asyncpg.InternalClientError("another operation is in progress"), True),
         (ConnectionResetError(), True),
         (BrokenPipeError(), True),
         (ConnectionRefusedError(), False),

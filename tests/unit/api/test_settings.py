@@ -108,3 +108,26 @@ def test_two_sources_of_keys_are_a_contradiction(
 
     with pytest.raises(SystemExit, match="exactly one"):
         read_settings(ApiSettings)
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"API_POOL_MIN": "5", "API_POOL_MAX": "4"},
+        {"API_POOL_MAX": "0"},
+        {"API_ACQUIRE_S": "11"},
+        {"API_QUERY_S": "0"},
+        {"API_STANDING_TTL_S": "6"},
+        {"CLERK_AZP_REQUIRED": "yes"},
+    ],
+)
+def test_limits_that_contradict_or_bound_nothing_stop_the_start(
+    environ: pytest.MonkeyPatch, unfit: dict[str, str]
+) -> None:
+    """Every wait ends, and what is required must be named."""
+    environ.setenv("CLERK_JWKS_URL", JWKS)
+    for name, value in unfit.items():
+        environ.setenv(name, value)
+
+    with pytest.raises(SystemExit):
+        read_settings(ApiSettings)

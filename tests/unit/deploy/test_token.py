@@ -8,7 +8,14 @@ import jwt
 import pytest
 
 from deploy.errors import OperatorError
-from deploy.tokens import ISSUER, mint_token, new_private_key, public_key
+from deploy.tokens import (
+    ISSUER,
+    Membership,
+    mint_machine_token,
+    mint_token,
+    new_private_key,
+    public_key,
+)
 from schema.http.tokens.claims import TokenRules, UnauthenticatedError, verify_token
 from schema.http.tokens.keys import parse_pem
 
@@ -67,3 +74,48 @@ def test_a_damaged_key_is_named() -> None:
     """The file can be deleted: the next `up` makes another."""
     with pytest.raises(OperatorError, match="Delete it"):
         public_key("-----BEGIN PRIVATE KEY-----\n")
+
+
+def test_an_organization_is_packed_as_clerk_does() -> None:
+    """The API reads the role and the permissions that were asked for."""
+    membership = Membership(
+        organization_id="org_1", role="admin", permissions=["posts:read", "teams:manage"]
+    )
+    token = mint_token(KEY, user_id="user_1", minutes=1, membership=membership, scopes=["a", "b"])
+
+    caller = verify_token(token, key=parse_pem(public_key(KEY)), rules=RULES)
+
+    assert caller.scopes == {"a", "b"}
+    assert caller.organization
+    assert (caller.organization.id, caller.organization.role) == ("org_1", "admin")
+    assert caller.organization.permissions == {"org:posts:read", "org:teams:manage"}
+
+
+def test_a_machine_can_be_tried() -> None:
+    """Where machines are let in, the API believes it; it carries the scope to read."""
+    token = mint_machine_token(KEY, machine_id="mch_1", minutes=1)
+    rules = TokenRules(issuer=ISSUER, machines=True)
+
+    caller = verify_token(token, key=parse_pem(public_key(KEY)), rules=rules, machines=True)
+
+    assert caller.is_machine
+    assert caller.scopes == {"clerkwork:read"}
+
+
+@pytest.mark.parametrize("permission", ["read", "a:b:c", "a,b:c", ""])
+def test_a_permission_that_cannot_be_packed_is_named(permission: str) -> None:
+    """In words, before anything is signed."""
+    membership = Membership(organization_id="org_1", permissions=[permission])
+
+    with pytest.raises(OperatorError, match="posts:read"):
+        mint_token(KEY, user_id="user_1", minutes=1, membership=membership)
+
+
+def test_ids_of_another_kind_are_refused() -> None:
+    """A user is no machine, and no organization either."""
+    with pytest.raises(OperatorError, match="mch_"):
+        mint_machine_token(KEY, machine_id="user_1", minutes=1)
+    with pytest.raises(OperatorError, match="org_"):
+        mint_token(
+            KEY, user_id="user_1", minutes=1, membership=Membership(organization_id="user_1")
+        )

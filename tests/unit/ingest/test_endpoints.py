@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import TypeAdapter
 
-from ingest.describe import ENDPOINTS
 from ingest.commands import data, posts
+from ingest.describe import ENDPOINTS
 from schema.http.faults import FAULTS
 from schema.ops.metrics import ANSWERS, COMMAND_ANSWERS
 
