@@ -25,7 +25,13 @@ from hypothesis.stateful import (
 
 from deploy.restore import restore
 from tests.integration.workers.order.crashes import CrashError, CrashingPool
-from tests.integration.workers.order.histories import as_event, make_command, make_event, seeded
+from tests.integration.workers.order.histories import (
+    as_event,
+    make_command,
+    make_event,
+    make_leaving,
+    seeded,
+)
 from tests.integration.workers.order.model import expected_tables
 from tests.integration.workers.order.retold import wrongly_retold
 from tests.integration.workers.order.tables import describe, differences, found_tables
@@ -98,6 +104,15 @@ class Life(RuleBasedStateMachine):
         """Somebody asks for something; nobody here knows yet."""
         self.told.append(make_command(seeded(seed), self.world, len(self.told)))
         self.events.append(as_event(self.told[-1]))
+
+    @rule(seed=SEEDS)
+    def leave(self, seed: int) -> None:
+        """Somebody leaves, and that is known at once."""
+        self.told.append(make_leaving(seeded(seed), self.world, len(self.told)))
+        self.events.append(as_event(self.told[-1]))
+        batch = [len(self.told) - 1]
+        self.run(self.apply(batch))
+        self.hold("departures", batch)
 
     @precondition(lambda self: self.told)
     @rule(picks=PICKS)
