@@ -45,7 +45,7 @@ async def test_every_post_is_told_of_again(
     monkeypatch.setattr(tell, "BATCH_SIZE", 2)
     author = await insert_user(database)
     hidden = await insert_held_back(database, until=BEGINNING)
-    there = {"created_at": BEGINNING, "updated_at": BEGINNING}
+    there: dict[str, object] = {"created_at": BEGINNING, "updated_at": BEGINNING}
     rows: list[dict[str, object]] = [*[{"status": "published", **there}] * 3, there]
     rows += [{"deleted_at": BEGINNING}, {}]
     posts = [new_post_id(author) for _ in rows]
