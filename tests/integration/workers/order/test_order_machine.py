@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     Tell = Callable[[str], None]
 
 EXAMPLES: Final = int(os.environ.get("ORDER_EXAMPLES", "40"))
+LEAVING: Final = "user.deleted"
 WAIT_S: Final = 60.0
 SEEDS: Final = st.integers(0, 2**32)
 PICKS: Final = st.lists(st.integers(0, 2**16), min_size=1, max_size=30)
@@ -210,6 +211,7 @@ class Holding(Life):
     policy: ClassVar = Policy(erase_after=timedelta(days=30), history_limit=3)
     done: ClassVar = Counter()
 
+    @precondition(lambda self: any(self.told[n].body["type"] == LEAVING for n in self.committed))
     @rule()
     def restore(self) -> None:
         """An operator gives back who is deleted: for good, Clerk's clock being behind."""
