@@ -1,8 +1,10 @@
 -- name: next_posts
 -- The next posts by id, after $1, of whom others can know, and their authors; by the primary key.
-SELECT id, user_id FROM posts
-WHERE id > $1 AND created_at IS NOT NULL AND deleted_at IS NULL
-ORDER BY id
+SELECT posts.id, posts.user_id
+FROM posts
+JOIN users ON users.id = posts.user_id AND users.status <> 'deleted'
+WHERE posts.id > $1 AND posts.created_at IS NOT NULL AND posts.deleted_at IS NULL
+ORDER BY posts.id
 LIMIT $2
 
 -- name: lock_users

@@ -16,9 +16,10 @@ from deploy.environment import ROOT
 from deploy.errors import OperatorError
 from deploy.maintain.erasures import erase_due
 from deploy.restore import restore
-from schema.kafka.changes import USER_CREATED, UserState
+from schema.kafka.changes import POST_CREATED, USER_CREATED, UserState
 from schema.postgres.ids import derive_id
-from tests.rows import BEGINNING, insert_held_back, insert_session, insert_user
+from tests.commands import new_post_id
+from tests.rows import BEGINNING, insert, insert_held_back, insert_session, insert_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,24 @@ async def test_others_are_told_of_a_restoration(database: Database, database_url
 
     assert (told["key"], told["type"]) == (user, USER_CREATED)
     assert UserState.model_validate_json(told["state"]).status == "banned"
+
+
+async def test_posts_are_back_with_their_author(database: Database, database_url: str) -> None:
+    """Told as new, also of who was never more than a name; what is deleted stays so."""
+    stub = await insert_held_back(database, until=UNTIL, held_status="pending")
+    posts = [new_post_id(stub) for _ in range(3)]
+    living: dict[str, object] = {"user_id": derive_id(stub), "title": "Hello", "version": 1}
+    living |= {"created_at": BEGINNING, "updated_at": BEGINNING}
+    await insert(database, "posts", id=posts[0], **living)
+    await insert(database, "posts", id=posts[1], status="published", **living)
+    await insert(database, "posts", id=posts[2], user_id=derive_id(stub), deleted_at=BEGINNING)
+    await restore(database_url, stub)
+    rows = await database.fetch("SELECT key, type, public FROM outbox")
+
+    assert {tuple(row) for row in rows} == {
+        (str(posts[0]), POST_CREATED, False),
+        (str(posts[1]), POST_CREATED, True),
+    }
 
 
 async def test_a_deletion_of_the_future_is_void_too(database: Database, database_url: str) -> None:

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.kafka.clerk import read_envelope
+from schema.postgres.ids import derive_id
 from tests.factories import CREATED_MS, make_body
 from workers.collapse import Batch, columns
 from workers.project import PROJECTIONS, project
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
+from workers.project.posts import DataRow, PostRow, Register
 from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
 
@@ -91,6 +93,70 @@ def test_who_decides_is_known() -> None:
     batch = Batch([*new, *old])
 
     assert [batch.decided_by(rows[0]) for rows in (old, new)] == [False, True]
+
+
+REGISTERS = st.builds(
+    Register, st.integers(1, 2), st.sampled_from(["cmd_a", "cmd_B"]), st.sampled_from(["x", "y"])
+)
+AUTHOR = derive_id("user_1")
+
+
+@st.composite
+def posts(draw: DrawFn) -> PostRow:
+    """Draw what one command says of one post: its creation, a change, its end."""
+    row = PostRow(id=derive_id("post"), user_id=AUTHOR)
+    values = st.sampled_from(["x", "y"])
+    created = st.tuples(*[st.builds(Register, value=values)] * 3)
+    changed = st.tuples(*[st.just(Register()) | REGISTERS] * 3)
+    return draw(
+        st.builds(lambda at, fields: row._replace(created=at, fields=fields), MOMENTS, created)
+        | st.builds(lambda fields: row._replace(fields=fields), changed)
+        | st.builds(lambda at: row._replace(deleted=at), MOMENTS)
+    )
+
+
+DATA = st.builds(
+    DataRow,
+    st.just(AUTHOR),
+    st.just("preferences"),
+    st.none() | st.sampled_from(["{}", '{"a": true}']),
+    MOMENTS,
+    st.sampled_from(["cmd_a", "cmd_B"]),
+)
+
+
+@given(posts(), posts(), posts())
+def test_posts_merge_in_any_order_and_grouping(one: PostRow, two: PostRow, three: PostRow) -> None:
+    """However often: commutative, associative, idempotent; and each says who has a part in it."""
+    whole = one.merge(two).merge(three)
+
+    assert one.merge(two) == two.merge(one)
+    assert whole == one.merge(two.merge(three))
+    assert whole.merge(one) == whole.merge(whole) == whole
+    assert one.is_in(one) or one == PostRow(id=one.id, user_id=AUTHOR)
+
+
+@given(DATA, DATA, DATA)
+def test_data_merges_in_any_order_and_grouping(one: DataRow, two: DataRow, three: DataRow) -> None:
+    """However often."""
+    assert one.merge(two) == two.merge(one)
+    assert one.merge(two).merge(three) == one.merge(two.merge(three))
+    assert one.merge(one) == one
+
+
+def test_each_command_that_has_a_part_in_a_post_decides_it() -> None:
+    """A change of one field beside a change of another; not one that is superseded."""
+    row = PostRow(id=derive_id("post"), user_id=AUTHOR)
+    old, new = (Register(at, f"cmd_{at}", "x") for at in (1, 2))
+    rows = [
+        row._replace(created=5, fields=(Register(value="a"), Register(), Register())),
+        row._replace(fields=(old, Register(), Register())),
+        row._replace(fields=(new, Register(), Register())),
+        row._replace(fields=(Register(), old, Register())),
+    ]
+    batch = Batch(rows)
+
+    assert [batch.decided_by(each) for each in rows] == [True, False, True, True]
 
 
 def test_rows_become_columns() -> None:

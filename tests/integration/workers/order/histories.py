@@ -68,6 +68,14 @@ def make_event(chance: random.Random, world: World, number: int) -> Told:
     return Told(event_id=event_id, body=body, subject=subject)
 
 
+def make_leaving(chance: random.Random, world: World, number: int) -> Told:
+    """Return the end of somebody in a world."""
+    user = chance.choice(world.users)
+    body = SAMPLES["user.deleted"] | {"timestamp": chance.choice(world.moments)}
+    body["data"] = body["data"] | {"id": user}
+    return Told(event_id=f"msg_{world.tag}_{number}", body=body, subject=user)
+
+
 def make_command(chance: random.Random, world: World, number: int) -> Told:
     """Return what somebody in a world asks for."""
     scribe = Scribe(chance, world)

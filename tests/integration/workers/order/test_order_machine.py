@@ -25,7 +25,13 @@ from hypothesis.stateful import (
 
 from deploy.restore import restore
 from tests.integration.workers.order.crashes import CrashError, CrashingPool
-from tests.integration.workers.order.histories import as_event, make_command, make_event, seeded
+from tests.integration.workers.order.histories import (
+    as_event,
+    make_command,
+    make_event,
+    make_leaving,
+    seeded,
+)
 from tests.integration.workers.order.model import expected_tables
 from tests.integration.workers.order.retold import wrongly_retold
 from tests.integration.workers.order.tables import describe, differences, found_tables
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
     Tell = Callable[[str], None]
 
 EXAMPLES: Final = int(os.environ.get("ORDER_EXAMPLES", "40"))
+LEAVING: Final = "user.deleted"
 WAIT_S: Final = 60.0
 SEEDS: Final = st.integers(0, 2**32)
 PICKS: Final = st.lists(st.integers(0, 2**16), min_size=1, max_size=30)
@@ -98,6 +105,15 @@ class Life(RuleBasedStateMachine):
         """Somebody asks for something; nobody here knows yet."""
         self.told.append(make_command(seeded(seed), self.world, len(self.told)))
         self.events.append(as_event(self.told[-1]))
+
+    @rule(seed=SEEDS)
+    def leave(self, seed: int) -> None:
+        """Somebody leaves, and that is known at once."""
+        self.told.append(make_leaving(seeded(seed), self.world, len(self.told)))
+        self.events.append(as_event(self.told[-1]))
+        batch = [len(self.told) - 1]
+        self.run(self.apply(batch))
+        self.hold("departures", batch)
 
     @precondition(lambda self: self.told)
     @rule(picks=PICKS)
@@ -195,6 +211,7 @@ class Holding(Life):
     policy: ClassVar = Policy(erase_after=timedelta(days=30), history_limit=3)
     done: ClassVar = Counter()
 
+    @precondition(lambda self: any(self.told[n].body["type"] == LEAVING for n in self.committed))
     @rule()
     def restore(self) -> None:
         """An operator gives back who is deleted: for good, Clerk's clock being behind."""
