@@ -15,17 +15,15 @@ from api.admit import GATE, Gate
 from api.bound import Places
 from api.database import POOL, DatabaseUnavailableError, Pool, check_database
 from api.follow import Tail
-from api.measure import measure_requests
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
-from schema.http.errors import envelope_errors
-from schema.http.request_ids import identify_requests
+from schema.http.stack import put_stack
 from schema.http.tokens.callers import AUTHENTICATOR, Authenticator
 from schema.http.tokens.claims import TokenRules
 from schema.http.tokens.jwks import JwksKeys, fetch_jwks
 from schema.http.tokens.keys import KeySource, KeysUnavailableError, PemKey, parse_pem
-from schema.ops.metrics import ApiMetrics, new_registry
+from schema.ops.metrics import ApiMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.postgres.pools import build_pool
 
@@ -53,19 +51,13 @@ def build_app(settings: ApiSettings) -> web.Application:
     """Return the API, not started yet. It starts, and says it is not ready, without PostgreSQL."""
     registry = new_registry()
     metrics = ApiMetrics(registry)
-    app = web.Application(
-        middlewares=[
-            identify_requests,
-            measure_requests(metrics),
-            envelope_errors,
-        ]
-    )
+    app = web.Application()
     app.cleanup_ctx.append(_open_pool(settings))
     app.cleanup_ctx.append(_open_keys(settings))
     app.cleanup_ctx.append(_open_tail(settings, metrics))
     app.on_shutdown.append(_end_streams)
-    app.on_response_prepare.append(_harden)
     add_endpoints(app, (*users.ENDPOINTS, *changes.ENDPOINTS, *canary.ENDPOINTS))
+    put_stack(app, settings, metrics=HttpMetrics(registry), limits=settings.api_rate_limits)
     app[GATE] = Gate()
     add_probes(
         app,
@@ -175,12 +167,6 @@ def _ready_checks(app: web.Application) -> Mapping[str, Check]:
             raise CheckFailedError("Clerk's keys cannot be fetched") from None
 
     return {"database": database, "keys": keys}
-
-
-async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    # What no handler allowed to be kept, an error above all, is kept by nobody.
-    response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _warn_of_unchecked_claims(settings: ApiSettings) -> None:

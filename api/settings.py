@@ -8,6 +8,8 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from schema.http.limits.rules import parse_rules
+from schema.http.settings import HttpSettings
 from schema.http.tokens.keys import parse_pem
 from schema.ops.settings import DatabaseSettings, split_commas
 
@@ -16,7 +18,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
 
 
-class ApiSettings(DatabaseSettings):
+class ApiSettings(DatabaseSettings, HttpSettings):
     """What `python -m api` reads; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
@@ -76,6 +78,19 @@ class ApiSettings(DatabaseSettings):
     api_version_waits: int = Field(
         200, ge=1, le=10_000, description="requests with `min_version` that may wait at once"
     )
+
+    api_rate_limits: str = Field(
+        "*=6000/minute/ip, *=1200/minute/user",
+        description="endpoint=count/window/scope, comma-separated; endpoints by their operationId"
+        " in `/v1/openapi.json`, `*` for all others together; window: second, minute, hour, day;"
+        " scope: ip, user, organization; `off` for none",
+    )
+
+    @field_validator("api_rate_limits")
+    @classmethod
+    def _check_limits(cls, value: str) -> str:
+        parse_rules(value)
+        return value
 
     @field_validator("clerk_jwt_key")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -10,17 +10,19 @@ from ingest.publish import Publisher
 from ingest.receive import MAX_BODY_BYTES, Receiver
 from ingest.throttle import Throttle
 from ingest.verify import build_webhooks
-from schema.http.errors import envelope_errors
-from schema.http.request_ids import identify_requests
+from schema.http.stack import put_stack
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
-from schema.ops.metrics import IngestMetrics, new_registry
+from schema.ops.metrics import HttpMetrics, IngestMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ingest.settings import IngestSettings
+
+WEBHOOKS: Final = "/webhooks/clerk"
+"""Where Clerk sends them."""
 
 
 def build_app(settings: IngestSettings) -> web.Application:
@@ -42,10 +44,15 @@ def build_app(settings: IngestSettings) -> web.Application:
         throttle=Throttle(forgeries_per_minute=settings.ingest_forgeries_per_minute),
         metrics=metrics,
     )
-    app = web.Application(
-        middlewares=[identify_requests, envelope_errors], client_max_size=MAX_BODY_BYTES
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_post(WEBHOOKS, receiver.receive)
+    put_stack(
+        app,
+        settings,
+        metrics=HttpMetrics(registry),
+        limits=settings.ingest_rate_limits,
+        hooks=(WEBHOOKS,),
     )
-    app.router.add_post("/webhooks/clerk", receiver.receive)
 
     async def check_kafka() -> None:
         if not producer.connected:

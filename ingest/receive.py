@@ -18,6 +18,7 @@ from ingest.prepare import Delivery, Prepared, prepare
 from ingest.verify import ID, Verdict, verify
 from schema.http.errors import HttpError
 from schema.http.request_ids import REQUEST_ID
+from schema.http.sources import source_of
 from schema.kafka.producer import BrokerUnavailableError, Record, Stored
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Receiver:
             raise
 
     async def _receive(self, request: web.Request) -> web.Response:
-        source = request.remote or ""
+        source = source_of(request)
         self._check_door(request, source)
         body = await _read_body(request)
         self._check_signature(request, source=source, body=body)

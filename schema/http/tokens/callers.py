@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from schema.http.limits.charge import charge
 from schema.http.tokens.claims import Caller, UnauthenticatedError, read_key_id, verify_token
 from schema.http.tokens.keys import UnknownKeyError
 
@@ -46,7 +47,8 @@ class Authenticator:
     async def authenticate(self, request: web.Request) -> Caller:
         """Return who is calling, and note it on `request` for the log.
 
-        Raises UnauthenticatedError or KeysUnavailableError.
+        Raises UnauthenticatedError, KeysUnavailableError, or HttpError 429 where they have used
+        up their limit.
         """
         token = find_token(
             authorization=request.headers.get("Authorization"),
@@ -58,6 +60,7 @@ class Authenticator:
             raise UnauthenticatedError("unknown_key") from error
         caller = verify_token(token, key=key, rules=self._rules)
         request[CALLER] = caller
+        await charge(request, user=caller.clerk_id)
         return caller
 
 

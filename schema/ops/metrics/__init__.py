@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from schema.ops.metrics.api import ApiMetrics
 from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
+from schema.ops.metrics.http import DECISIONS, REFUSALS, HttpMetrics
 from schema.ops.metrics.ingest import ANSWERS, IngestMetrics
 from schema.ops.metrics.relay import RelayMetrics
 from schema.ops.metrics.series import new_registry
@@ -16,11 +17,14 @@ from schema.ops.metrics.workers import OUTCOMES, SESSION_STATUSES, WAIT_KINDS, W
 __all__ = [
     "ANSWERS",
     "CANARY_STATIONS",
+    "DECISIONS",
     "OUTCOMES",
+    "REFUSALS",
     "SESSION_STATUSES",
     "WAIT_KINDS",
     "ApiMetrics",
     "CanaryMetrics",
+    "HttpMetrics",
     "IngestMetrics",
     "RelayMetrics",
     "WorkerMetrics",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
-from schema.ops.metrics.series import SECONDS, start_at_zero
+from schema.ops.metrics.series import start_at_zero
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -36,13 +36,6 @@ class ApiMetrics:
     """What the API counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Histogram(
-            "clerkwork_http_request_seconds",
-            "Requests by route and status class.",
-            ["route", "status"],
-            buckets=SECONDS,
-            registry=registry,
-        )
         self.streams = Gauge(
             "clerkwork_change_streams",
             "Streams of changes that are open.",
