@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = "text/html"
 """What gets the policy of pages."""
+SERVER: Final = "clerkwork"
+"""Who answers; versions are nobody's business."""
 
 
 class SecurityHeaders(NamedTuple):
@@ -44,6 +46,7 @@ class SecurityHeaders(NamedTuple):
         """Give `response`, whose headers are not sent yet, those it lacks."""
         headers = response.headers
         chosen = self.page if response.content_type == PAGE else self.data
+        headers["Server"] = SERVER  # aiohttp has put its name and version there
         for name, value in chosen.items():
             headers.setdefault(name, value)
 
@@ -75,7 +78,7 @@ def _headers(policy: ContentSecurityPolicy, *, hsts_s: int) -> Mapping[str, str]
         hsts=hsts,
         permissions=PermissionsPolicy().camera().geolocation().microphone().payment().usb(),
         referrer=ReferrerPolicy().no_referrer(),
-        server=Server().set("clerkwork"),
+        server=Server().set(SERVER),
         xcto=XContentTypeOptions().nosniff(),
         xfo=XFrameOptions().deny(),
     )

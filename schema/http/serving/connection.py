@@ -71,6 +71,7 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if begins and self._timer is None:
             self._expect_head()
+        self._break_body()
 
     def begin(self, payload: StreamReader) -> None:
         """Note that a head has been read, and expect the body that comes with it."""
@@ -83,6 +84,7 @@ class Connection(web.RequestHandler):
             timer = self._loop.call_later(self._door.bounds.body_timeout_s, self._cut_body, payload)
             self._timer = timer
             payload.on_eof(timer.cancel)
+            self._break_body()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -92,7 +94,7 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._serving = False
-            self._stop_timer_of_read_body()
+            self._end_body()
             self._door.rest(self)
 
     def handle_error(
@@ -128,8 +130,20 @@ class Connection(web.RequestHandler):
             self._timer.cancel()
             self._timer = None
 
-    def _stop_timer_of_read_body(self) -> None:
-        if self._payload is not None and self._payload.is_eof():
+    def _break_body(self) -> None:
+        """Tell who reads a body that it broke; aiohttp only queues the error behind the request."""
+        payload = self._payload
+        if self._messages and payload and not payload.is_eof() and not payload.exception():
+            payload.set_exception(web.RequestPayloadError())
+
+    def _end_body(self) -> None:
+        """Have no body of the request that was answered end the next one's time, or be awaited."""
+        if self._payload is None:
+            return
+        if self._payload.exception() is not None and not self._payload.is_eof():
+            self._payload.feed_eof()  # it broke: there is no rest that could be read
+            self.close()
+        if self._payload.is_eof():
             self._stop_timer()
 
     def _cut_head(self) -> None:
