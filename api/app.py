@@ -51,7 +51,7 @@ def build_app(settings: ApiSettings) -> web.Application:
     """Return the API, not started yet. It starts, and says it is not ready, without PostgreSQL."""
     registry = new_registry()
     metrics = ApiMetrics(registry)
-    app = web.Application()
+    app = web.Application(client_max_size=64 * 1024)  # reads need no body at all
     app.cleanup_ctx.append(_open_pool(settings))
     app.cleanup_ctx.append(_open_keys(settings))
     app.cleanup_ctx.append(_open_tail(settings, metrics))

@@ -119,9 +119,10 @@ async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamR
         failure = from_aiohttp(error)
     except web.RequestPayloadError:
         failure = HttpError("BAD_REQUEST", "The body is broken.", headers={"Connection": "close"})
-    except Exception:
-        if request.transport is None:  # nobody is left to be told, and nothing of ours failed
-            raise
-        log.exception("unexpected_error", route=request.path)
-        failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
+    except Exception as error:
+        if isinstance(error, ConnectionError) and request.transport is None:
+            failure = HttpError("BAD_REQUEST", "The client has gone.")  # nothing of ours failed
+        else:
+            log.exception("unexpected_error", route=request.path)
+            failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
     return error_response(failure, request_id=request[REQUEST_ID])

@@ -29,7 +29,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "BAD_REQUEST": Fault(
         400,
         "The request is not readable HTTP.",
-        "A broken request line, header or encoding.",
+        "A broken request line, header, body or encoding, or more than 64 headers.",
         "Send a well-formed request.",
     ),
     "INVALID_ID": Fault(
@@ -199,7 +199,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "HEADERS_TOO_LARGE": Fault(
         431,
         "The request's head is too large.",
-        "A request line or a header over 8 KiB, over 64 headers, or all of them over 16 KiB.",
+        "A request line or a header over 8 KiB, or all of them together over 16 KiB.",
         "Send fewer or shorter ones; cookies of other applications are often the cause.",
     ),
     # We cannot, now.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_S: Final = 0.25
+TIMEOUT_S: Final = 0.5
 """A request waits no longer to be counted."""
 PAUSE_S: Final = 2.0
 """After a failure nobody asks Redis for this long; then one request finds out if it is back."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from schema.http.limits.rules import Rule
 
 KEYS: Final = 50_000
-"""Clients that one process counts; beyond them the one longest unseen begins anew. About 20 MB."""
+"""Clients that one process counts; beyond them the one longest unseen begins anew. 15 MB of IPv6."""
 
 
 class Level(NamedTuple):

@@ -69,9 +69,10 @@ class Connection(web.RequestHandler):
         if begins:
             self._heard = True
         super().data_received(data)
-        if begins and self._timer is None:
+        if self._messages:
+            self._break_body()
+        elif begins and self._timer is None:
             self._expect_head()
-        self._break_body()
 
     def begin(self, payload: StreamReader) -> None:
         """Note that a head has been read, and expect the body that comes with it."""

@@ -9,12 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from aiohttp.test_utils import unused_port
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from tests.debian import find_program
@@ -28,18 +35,20 @@ if TYPE_CHECKING:
 
     from tests.integration.http.conftest import Open
 
+LOOPBACK = IPv4Address("127.0.0.1")
 FAILURES = "clerkwork_rate_limit_failures_total"
 
 
 class Redis:
     """A Redis server that can go away and come back at the same address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *extra: str) -> None:
         self.port = unused_port()
         self.url = SecretStr(f"redis://127.0.0.1:{self.port}/0")
         self._command = (
             find_program("redis-server", package="redis-server"),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)),
+            *extra,
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -134,6 +143,48 @@ async def test_a_limit_in_redis_says_the_same(redis: Redis, open_api: Open) -> N
         '"show_me-ip";r=0',
     ]
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
+
+
+async def test_redis_by_tls(tmp_path: Path, open_api: Open) -> None:
+    """As managed ones ask for; one whose certificate nobody vouches for counts for nothing."""
+    port, certificate, key = unused_port(), tmp_path / "cert.pem", tmp_path / "key.pem"
+    write_certificate(certificate, key)
+    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no")
+    server = Redis(tmp_path, "--tls-port", str(port), *map(str, files))
+    await server.start()
+    url = f"rediss://127.0.0.1:{port}/0"
+    try:
+        trusting = SecretStr(f"{url}?ssl_ca_certs={certificate}")
+        async with open_api(api_rate_limits="show_me=1/hour/ip", redis_url=trusting) as front:
+            counted = [(await ask(front)).status_code for _ in range(2)]
+        doubting = SecretStr(url)
+        async with open_api(api_rate_limits="show_me=1/hour/ip", redis_url=doubting) as front:
+            uncounted = [(await ask(front)).status_code for _ in range(2)]
+    finally:
+        server.stop()
+
+    assert (counted, uncounted) == ([401, 429], [401, 401])
+
+
+def write_certificate(certificate: Path, key: Path) -> None:
+    """Write one for this machine that vouches for itself."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(LOOPBACK)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(Encoding.PEM))
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 async def test_without_redis_nobody_is_kept_out(redis: Redis, open_api: Open) -> None:
