@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from schema.http.limits.rules import Rule
 
 KEYS: Final = 50_000
-"""Clients that one process counts; beyond them the one longest unseen begins anew. 15 MB of IPv6."""
+"""Clients that one process counts, in about 15 MB; of more, the longest unseen begin anew."""
 
 
 class Level(NamedTuple):
