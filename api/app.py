@@ -23,17 +23,15 @@ from api.database import (
 )
 from api.describe import ENDPOINTS, SERVICE
 from api.follow import Tail
-from api.measure import measure_requests
 from api.read import PLANNER
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
 from schema.http.endpoints import add_endpoints
-from schema.http.errors import envelope_errors
 from schema.http.openapi.serve import with_documents
-from schema.http.request_ids import identify_requests
+from schema.http.stack import put_stack
 from schema.http.tokens.keys import KeysUnavailableError
 from schema.http.tokens.sources import KEYS, believe_tokens
-from schema.ops.metrics import ApiMetrics, new_registry
+from schema.ops.metrics import ApiMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.postgres.pools import build_pool
 
@@ -58,19 +56,13 @@ def build_app(settings: ApiSettings) -> web.Application:
     """Return the API, not started yet. It starts, and says it is not ready, without PostgreSQL."""
     registry = new_registry()
     metrics = ApiMetrics(registry)
-    app = web.Application(
-        middlewares=[
-            identify_requests,
-            measure_requests(metrics),
-            envelope_errors,
-        ]
-    )
+    app = web.Application(client_max_size=64 * 1024)  # reads need no body at all
     app.cleanup_ctx.append(_open_pool(settings, metrics))
     believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
     app.cleanup_ctx.append(_open_tail(settings, metrics, registry))
     app.on_shutdown.append(_end_streams)
-    app.on_response_prepare.append(_harden)
     add_endpoints(app, with_documents(SERVICE, ENDPOINTS))
+    put_stack(app, settings, metrics=HttpMetrics(registry), limits=settings.api_rate_limits)
     app[GATE] = Gate(ttl_s=settings.api_standing_ttl_s, metrics=metrics)
     add_probes(
         app,
@@ -187,9 +179,3 @@ def _ready_checks(app: web.Application) -> Mapping[str, Check]:
             raise CheckFailedError("Clerk's keys cannot be fetched") from None
 
     return {"database": database, "keys": keys}
-
-
-async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    # What no handler allowed to be kept, an error above all, is kept by nobody.
-    response.headers.setdefault("Cache-Control", "no-store")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from api.cache.rules import parse_rules
+from api.cache.rules import parse_rules as parse_cache_rules
+from schema.http.limits.rules import parse_rules
+from schema.http.settings import HttpSettings
 from schema.http.tokens.settings import TokenSettings
 from schema.ops.settings import DatabaseSettings
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from schema.http.tokens.claims import TokenRules
 
 
-class ApiSettings(DatabaseSettings, TokenSettings):
+class ApiSettings(DatabaseSettings, TokenSettings, HttpSettings):
     """What `python -m api` reads; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
@@ -34,8 +36,8 @@ class ApiSettings(DatabaseSettings, TokenSettings):
         0,
         ge=0,
         le=100,
-        description="connections to PostgreSQL that are opened at the start, if it is there;"
-        " unused ones close after 30 s all the same",
+        description="connections to PostgreSQL that are kept open; if it is away at the start, they"
+        " are opened as needed",
     )
     api_pool_max: int = Field(
         10,
@@ -129,15 +131,28 @@ class ApiSettings(DatabaseSettings, TokenSettings):
         " posts; 0 for neither",
     )
 
+    api_rate_limits: str = Field(
+        "*=6000/minute/ip, *=1200/minute/user",
+        description="endpoint=count/window/scope, comma-separated; endpoints by their operationId"
+        " in `/v1/openapi.json`, `*` for all others together; window: second, minute, hour, day;"
+        " scope: ip, user, organization; `off` for none",
+    )
+
     @property
     def token_rules(self) -> TokenRules:
         """What a token must say, and whether machines may have one."""
         return replace(super().token_rules, machines=self.clerk_machine_tokens)
 
+    @field_validator("api_rate_limits")
+    @classmethod
+    def _check_limits(cls, value: str) -> str:
+        parse_rules(value)
+        return value
+
     @field_validator("api_cache")
     @classmethod
     def _check_rules(cls, value: str) -> str:
-        parse_rules(value)
+        parse_cache_rules(value)
         return value
 
     @model_validator(mode="after")

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 async def show_me(request: web.Request) -> web.Response:
     """Answer with the caller's own user."""
     viewer = await request.app[GATE].admit(request)
+    viewer.require_user()
     return await _show(request, viewer, viewer.user_id)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uvloop
-from aiohttp import web
-
 from ingest.app import build_app
 from ingest.settings import IngestSettings
+from schema.http.serving.serve import serve
 from schema.kafka.mend import mend_connections
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
@@ -17,15 +15,7 @@ def main() -> None:
     settings = read_settings(IngestSettings)
     configure_logs(settings)
     mend_connections()
-    web.run_app(
-        build_app(settings),
-        host=settings.ingest_host,
-        port=settings.ingest_port,
-        shutdown_timeout=20.0,
-        access_log=None,
-        print=None,
-        loop=uvloop.new_event_loop(),
-    )
+    serve(build_app(settings), settings, host=settings.ingest_host, port=settings.ingest_port)
 
 
 if __name__ == "__main__":

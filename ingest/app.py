@@ -17,13 +17,12 @@ from ingest.receive import MAX_BODY_BYTES, RECEIVER, Receiver
 from ingest.throttle import Throttle
 from ingest.verify import build_webhooks
 from schema.http.endpoints import add_endpoints
-from schema.http.errors import envelope_errors
 from schema.http.openapi.serve import with_documents
-from schema.http.request_ids import identify_requests
+from schema.http.stack import put_stack
 from schema.http.tokens.sources import believe_tokens
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
-from schema.ops.metrics import IngestMetrics, new_registry
+from schema.ops.metrics import HttpMetrics, IngestMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 
 if TYPE_CHECKING:
@@ -53,9 +52,7 @@ def build_app(settings: IngestSettings) -> web.Application:
         throttle=Throttle(forgeries_per_minute=settings.ingest_forgeries_per_minute),
         metrics=metrics,
     )
-    app = web.Application(
-        middlewares=[identify_requests, envelope_errors], client_max_size=MAX_BODY_BYTES
-    )
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
     app[RECEIVER] = receiver
     app[DOOR] = Door(publisher=publisher, times=Times(), memory=Memory(), metrics=metrics)
     endpoints = ENDPOINTS if settings.has_keys else receive.ENDPOINTS
@@ -64,6 +61,13 @@ def build_app(settings: IngestSettings) -> web.Application:
         believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
     else:
         log.info("commands_not_served", unset=["CLERK_JWT_KEY", "CLERK_JWKS_URL"])
+    put_stack(
+        app,
+        settings,
+        metrics=HttpMetrics(registry),
+        limits=settings.ingest_rate_limits if settings.has_keys else "off",
+        hooks=(receive.PATH,),
+    )
 
     async def check_kafka() -> None:
         if not producer.connected:

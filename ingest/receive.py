@@ -20,6 +20,7 @@ from ingest.verify import ID, SIGNATURE, TIMESTAMP, Verdict, verify
 from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
 from schema.http.request_ids import REQUEST_ID
+from schema.http.sources import source_of
 from schema.kafka.producer import BrokerUnavailableError, Record, Stored
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 512 * 1024
 """Svix sends at most about 350 kB."""
+PATH: Final = "/webhooks/clerk"
+"""Where Clerk sends them."""
 RETRY_AFTER: Final[Mapping[str, str]] = {"Retry-After": "5"}
 """Svix's own second attempt comes 5 s after the first."""
 
@@ -70,7 +73,7 @@ class Receiver:
             raise
 
     async def _receive(self, request: web.Request) -> web.Response:
-        source = request.remote or ""
+        source = source_of(request)
         self._check_door(source)
         body = await read_body(request, most_bytes=MAX_BODY_BYTES)
         self._check_signature(request, source=source, body=body)
@@ -165,7 +168,7 @@ def _svix_header(name: str, *, description: str, example: str) -> Parameter:
 ENDPOINTS: Final = (
     Endpoint(
         method="POST",
-        path="/webhooks/clerk",
+        path=PATH,
         handler=receive_webhook,
         name="receive_webhook",
         summary="Where Clerk sends its webhooks",

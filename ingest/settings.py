@@ -8,11 +8,13 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from ingest.verify import build_webhooks
+from schema.http.limits.rules import parse_rules
+from schema.http.settings import HttpSettings
 from schema.http.tokens.settings import TokenSettings
 from schema.ops.settings import KafkaSettings, split_commas
 
 
-class IngestSettings(KafkaSettings, TokenSettings):
+class IngestSettings(KafkaSettings, TokenSettings, HttpSettings):
     """Settings of `clerkwork ingest`."""
 
     ingest_host: str = Field("127.0.0.1", description="address to listen on")
@@ -35,6 +37,12 @@ class IngestSettings(KafkaSettings, TokenSettings):
         description="rejected webhooks per source address and minute before 429; a source that"
         " also sends rightly signed ones is never throttled",
     )
+    ingest_rate_limits: str = Field(
+        "*=3000/minute/ip, *=300/minute/user",
+        description="endpoint=count/window/scope, comma-separated; endpoints by their operationId"
+        " in `/v1/openapi.json`, `*` for all others together; window: second, minute, hour, day;"
+        " scope: ip, user, organization; `off` for none. Webhooks are never among them",
+    )
     clerk_webhook_signing_secret: Annotated[
         tuple[SecretStr, ...], NoDecode, BeforeValidator(split_commas)
     ] = Field(min_length=1, description="`whsec_…`; several, comma-separated, during a rotation")
@@ -47,3 +55,9 @@ class IngestSettings(KafkaSettings, TokenSettings):
     def _check_secrets(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         build_webhooks([secret.get_secret_value() for secret in secrets])
         return secrets
+
+    @field_validator("ingest_rate_limits")
+    @classmethod
+    def _check_limits(cls, value: str) -> str:
+        parse_rules(value)
+        return value

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from aiohttp import web
 
 from schema.http.faults import FAULTS
-from schema.http.request_ids import REQUEST_ID
+from schema.http.request_ids import HEADER, REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,8 @@ CODES: Final[Mapping[int, str]] = {
     417: "EXPECTATION_FAILED",
 }
 """The codes of errors that aiohttp itself raises."""
+
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class HttpError(Exception):
@@ -63,24 +67,62 @@ def error_response(error: HttpError, *, request_id: str) -> web.Response:
     return web.json_response({"error": body}, status=error.status, headers=error.headers)
 
 
-def _from_aiohttp(error: web.HTTPException) -> HttpError:
+def from_aiohttp(error: web.HTTPException) -> HttpError:
+    """Return what an error of aiohttp's own is called here."""
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     phrase = HTTPStatus(error.status).phrase
     return HttpError(CODES.get(error.status, "BAD_REQUEST"), f"{phrase}.", headers=headers)
+
+
+def raw_answer(error: HttpError, *, request_id: str, headers: Mapping[str, str]) -> bytes:
+    """Return the whole answer as it goes over the wire, where there is no request to answer."""
+    response = error_response(error, request_id=request_id)
+    body = response.body if isinstance(response.body, bytes) else b""
+    lines = {
+        **headers,
+        **error.headers,
+        HEADER: request_id,
+        "Content-Type": response.headers["Content-Type"],
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return head.encode() + b"\r\n" + body
+
+
+def check_target(target: str) -> None:
+    """Check that the path of a request's `target` is UTF-8, escaped rightly. Raises HttpError."""
+    path = target.partition("?")[0]
+    if path.isascii() and "%" not in path:
+        return
+    if _BROKEN_ESCAPE.search(path):
+        raise HttpError("BAD_REQUEST", "The path has an escape that is none.")
+    try:
+        # What is no UTF-8 on the wire comes as surrogates, which cannot be encoded.
+        unquote_to_bytes(path.encode()).decode()
+    except UnicodeError:
+        raise HttpError("BAD_REQUEST", "The path is not UTF-8.") from None
 
 
 @web.middleware
 async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every exception with the envelope; what nobody foresaw is logged and a 500."""
     try:
+        check_target(request.raw_path)
         return await handler(request)
     except HttpError as error:
         failure = error
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        failure = _from_aiohttp(error)
-    except Exception:
-        log.exception("unexpected_error", route=request.path)
-        failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
+        failure = from_aiohttp(error)
+    except web.RequestPayloadError:
+        failure = HttpError("BAD_REQUEST", "The body is broken.", headers={"Connection": "close"})
+    except Exception as error:
+        if isinstance(error, ConnectionError) and request.transport is None:
+            failure = HttpError("BAD_REQUEST", "The client has gone.")  # nothing of ours failed
+        else:
+            log.exception("unexpected_error", route=request.path)
+            failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
     return error_response(failure, request_id=request[REQUEST_ID])

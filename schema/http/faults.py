@@ -29,7 +29,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "BAD_REQUEST": Fault(
         400,
         "The request is not readable HTTP.",
-        "A broken request line, header or encoding.",
+        "A broken request line, header, body or encoding, or more than 64 headers.",
         "Send a well-formed request.",
     ),
     "INVALID_ID": Fault(
@@ -274,6 +274,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "They wait for what has not arrived yet.",
         "Wait for the seconds in Retry-After.",
     ),
+    "HEADERS_TOO_LARGE": Fault(
+        431,
+        "The request's head is too large.",
+        "A request line or a header over 8 KiB, or all of them together over 16 KiB.",
+        "Send fewer or shorter ones; cookies of other applications are often the cause.",
+    ),
     # We cannot, now.
     "INTERNAL_ERROR": Fault(
         500,
@@ -286,6 +292,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "What was sent is not stored.",
         "Kafka does not acknowledge, or too much waits for it already.",
         "Send it again after the seconds in Retry-After.",
+    ),
+    "CONNECTIONS_EXHAUSTED": Fault(
+        503,
+        "Too many connections are open.",
+        "HTTP_CONNECTIONS of them are in use, or HTTP_CONNECTIONS_PER_SOURCE of one address.",
+        "Use fewer connections for more requests; ask again after the seconds in Retry-After.",
     ),
     "DATABASE_UNAVAILABLE": Fault(
         503,

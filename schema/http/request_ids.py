@@ -20,11 +20,15 @@ REQUEST_ID: Final = web.RequestKey("request_id", str)
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
+def choose_id(offered: str | None) -> str:
+    """Return `offered` when it is harmless, else a new id."""
+    return offered if offered and _HARMLESS.fullmatch(offered) else uuid.uuid4().hex
+
+
 @web.middleware
 async def identify_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, in the logs and in the answer's `X-Request-ID`."""
-    offered = request.headers.get(HEADER, "")
-    request_id = offered if _HARMLESS.fullmatch(offered) else uuid.uuid4().hex
+    request_id = choose_id(request.headers.get(HEADER))
     request[REQUEST_ID] = request_id
     with bound_contextvars(request_id=request_id):
         response = await handler(request)

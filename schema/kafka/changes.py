@@ -91,7 +91,7 @@ class PostState(_State):
         description="position among all changes, in microseconds since 1970 or a little more;"
         " strictly increasing: of two records of a post the later is the one that counts"
     )
-    version: int = Field(description="time of the latest command in it, in ms; never decreases")
+    version: int = Field(description="time of the latest command in it, in ms")
     id: UUID = Field(description="the record's key")
     user_id: UUID = Field(description="whose it is: UUIDv5 of the author's clerk id")
     clerk_user_id: str = Field(description="whose it is: Clerk's id")

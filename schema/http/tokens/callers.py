@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from schema.http.limits.charge import charge
 from schema.http.tokens.claims import Caller, UnauthenticatedError, read_key_id, verify_token
 from schema.http.tokens.keys import UnknownKeyError
 
@@ -47,7 +48,8 @@ class Authenticator:
         """Return which user is calling, and note it on `request` for the log.
 
         With `machines` it may be one of them, where the rules let them in at all; what it may do
-        its scopes say. Raises UnauthenticatedError or KeysUnavailableError.
+        its scopes say. Raises UnauthenticatedError, KeysUnavailableError, or HttpError 429 where
+        they have used up their limit.
         """
         machines = machines and self._rules.machines
         token = find_token(
@@ -60,6 +62,8 @@ class Authenticator:
             raise UnauthenticatedError("unknown_key") from error
         caller = verify_token(token, key=key, rules=self._rules, machines=machines)
         request[CALLER] = caller
+        organization = caller.organization.id if caller.organization else None
+        await charge(request, user=caller.clerk_id, organization=organization)
         return caller
 
 

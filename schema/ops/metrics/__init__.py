@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from schema.ops.metrics.api import ApiMetrics
 from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
+from schema.ops.metrics.http import DECISIONS, REFUSALS, HttpMetrics
 from schema.ops.metrics.ingest import ANSWERS, COMMAND_ANSWERS, IngestMetrics
 from schema.ops.metrics.relay import RelayMetrics
 from schema.ops.metrics.series import new_registry
@@ -17,11 +18,14 @@ __all__ = [
     "ANSWERS",
     "CANARY_STATIONS",
     "COMMAND_ANSWERS",
+    "DECISIONS",
     "OUTCOMES",
+    "REFUSALS",
     "SESSION_STATUSES",
     "WAIT_KINDS",
     "ApiMetrics",
     "CanaryMetrics",
+    "HttpMetrics",
     "IngestMetrics",
     "RelayMetrics",
     "WorkerMetrics",

@@ -50,13 +50,6 @@ class ApiMetrics:
     """What the API counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Histogram(
-            "clerkwork_http_request_seconds",
-            "Requests by route and status class.",
-            ["route", "status"],
-            buckets=SECONDS,
-            registry=registry,
-        )
         self.streams = Gauge(
             "clerkwork_change_streams",
             "Streams of changes that are open.",

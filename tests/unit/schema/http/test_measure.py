@@ -11,10 +11,10 @@ from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from api.measure import measure_requests, route_of
+from schema.http.measure import measure_requests, route_of
 from schema.http.tokens.callers import CALLER
 from schema.http.tokens.claims import Caller
-from schema.ops.metrics import ApiMetrics
+from schema.ops.metrics import HttpMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,7 +54,7 @@ async def test_a_request_is_one_observation_and_one_line() -> None:
     request = await route("/v1/users/user_2")
     request[CALLER] = Caller(clerk_id="user_1", user_id=UUID(int=1), expires_at=0)
     with capture_logs() as lines:
-        await measure_requests(ApiMetrics(registry))(request, _answer(404))
+        await measure_requests(HttpMetrics(registry))(request, _answer(404))
 
     labels = {"route": "/v1/users/{id}", "status": "4xx"}
     assert registry.get_sample_value("clerkwork_http_request_seconds_count", labels) == 1
@@ -72,7 +72,7 @@ async def test_a_request_is_one_observation_and_one_line() -> None:
 
 async def test_probes_do_not_fill_the_log() -> None:
     """They come every few seconds."""
-    metrics = ApiMetrics(CollectorRegistry())
+    metrics = HttpMetrics(CollectorRegistry())
     with capture_logs() as lines:
         await measure_requests(metrics)(await route("/livez"), _answer(200))
 
@@ -93,7 +93,7 @@ async def test_streams_are_not_requests_that_take_long() -> None:
     async def stream(_request: web.Request) -> web.StreamResponse:
         return web.StreamResponse(headers={"Content-Type": "text/event-stream"})
 
-    await measure_requests(ApiMetrics(registry))(await route("/v1/users/user_2"), stream)
+    await measure_requests(HttpMetrics(registry))(await route("/v1/users/user_2"), stream)
 
     labels = {"route": "/v1/users/{id}", "status": "2xx"}
     assert registry.get_sample_value("clerkwork_http_request_seconds_count", labels) is None

@@ -1,0 +1,89 @@
+"""CORS: which pages of other origins may read what we answer.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol
+
+aiohttp-cors answers no `Vary: Origin`, which lets a shared cache give one origin's answer to
+another, and leaves errors such as 404 and 405 without headers, which hides them from the page.
+"""
+
+from __future__ import annotations
+
+from http import HTTPMethod
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from aiohttp.typedefs import Handler
+
+EXPOSED: Final = (
+    "ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
+)
+"""What pages may read beside the headers that they always may."""
+
+SENT: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer,"
+    " X-Request-ID"
+)
+"""What pages may send beside the same."""
+
+MAX_AGE_S: Final = 7200
+"""How long a browser keeps the answer to a preflight; Chromium does for no longer."""
+
+
+class Cors:
+    """The rules of one service: the origins, and the paths that are not for pages at all."""
+
+    def __init__(
+        self, origins: Collection[str], *, credentials: bool, closed: Collection[str]
+    ) -> None:
+        self._origins = frozenset(origins)
+        self._any = "*" in origins
+        self._credentials = credentials
+        self._closed = frozenset(closed)
+
+    def dress(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Tell the browser whether the page that asks may read `response`."""
+        if not self._origins or request.path in self._closed:
+            return
+        if self._any:
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        else:
+            response.headers.add("Vary", "Origin")
+            origin = request.headers.get("Origin", "")
+            if origin not in self._origins:
+                return
+            response.headers["Access-Control-Allow-Origin"] = origin
+            if self._credentials:
+                response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+
+    @web.middleware
+    async def answer_preflights(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a browser that asks whether it may ask; anything else is the handler's."""
+        if request.method == HTTPMethod.OPTIONS and self._is_asked(request):
+            failure = request.match_info.http_exception
+            if isinstance(failure, web.HTTPMethodNotAllowed):
+                return _allow(failure.allowed_methods)
+        return await handler(request)
+
+    def _is_asked(self, request: web.Request) -> bool:
+        origin = request.headers.get("Origin", "")
+        return (
+            "Access-Control-Request-Method" in request.headers
+            and (self._any or origin in self._origins)
+            and request.path not in self._closed
+        )
+
+
+def _allow(methods: Collection[str]) -> web.Response:
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
+            "Access-Control-Allow-Headers": SENT,
+            "Access-Control-Max-Age": str(MAX_AGE_S),
+        },
+    )
