@@ -77,7 +77,7 @@ class Viewer:
     def require_user(self) -> None:
         """Return when the caller is a user. Raises HttpError 403."""
         if self.caller.is_machine:
-            raise HttpError("NOT_A_USER", "The caller is a machine and has no user of its own.")
+            raise HttpError("USERS_ONLY", "The caller is a machine and has no user of its own.")
 
 
 class Gate:

@@ -132,7 +132,7 @@ ENDPOINTS: Final = (
         description="404 with Retry-After while Clerk's webhook is still on its way.",
         parameters=_ONE,
         answers=answers("The user, in full", User, USER, headers=APPLIED),
-        errors=_ONE_ERRORS,
+        errors=(*_ONE_ERRORS, "USERS_ONLY"),
     ),
     Endpoint(
         method="GET",

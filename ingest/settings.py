@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ingest.verify import build_webhooks
 from schema.http.limits.rules import parse_rules
@@ -15,7 +15,9 @@ from schema.ops.settings import KafkaSettings, split_commas
 
 
 class IngestSettings(KafkaSettings, TokenSettings, HttpSettings):
-    """Settings of `clerkwork ingest`."""
+    """Settings of `clerkwork ingest`; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     ingest_host: str = Field("127.0.0.1", description="address to listen on")
     ingest_port: int = Field(8080, ge=0, le=65535, description="port to listen on")

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
     from schema.http.endpoints import Operation
 
-EVERYWHERE: Final = ("BAD_REQUEST", "METHOD_NOT_ALLOWED", "EXPECTATION_FAILED", "INTERNAL_ERROR")
+EVERYWHERE: Final = (
+    *("BAD_REQUEST", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EXPECTATION_FAILED"),
+    *("HEADERS_TOO_LARGE", "INTERNAL_ERROR"),
+)
 """What any request can meet."""
+_CROWDED: Final = ("CONNECTIONS_EXHAUSTED",)
+"""Before anything of a request is read; a probe that is not ready answers the same status."""
 _LIMITED: Final = ("RATE_LIMITED",)
 _WITH_PATH: Final = ("NOT_FOUND",)
 """A part of a path that is empty, or holds a slash, is another path."""
 _WITH_QUERY: Final = ("UNKNOWN_PARAMETER", "DUPLICATE_PARAMETER")
-_WITH_BODY: Final = ("REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+_WITH_BODY: Final = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,8 @@ def codes_of(operation: Operation, service: Service) -> Mapping[int, Sequence[st
 def _codes(operation: Operation, service: Service) -> Iterator[str]:
     yield from operation.errors
     yield from EVERYWHERE
+    if 503 not in operation.answers:
+        yield from _CROWDED
     if operation.signed_in:
         yield from service.signed_in
     if operation.limited:

@@ -199,7 +199,7 @@ async def test_a_machine_with_the_scope_reads_everything(
         own, error = await door.knock(machine(READ_SCOPE), "/own")
 
     assert seen == (200, {"sees_all": True, "known": False})
-    assert (own, error["code"]) == (403, "NOT_A_USER")
+    assert (own, error["code"]) == (403, "USERS_ONLY")
 
 
 async def test_a_machine_without_the_scope_is_told_which(
