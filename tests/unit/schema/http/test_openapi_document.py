@@ -155,7 +155,11 @@ def test_a_session_brings_its_errors() -> None:
     assert "UNAUTHENTICATED" in told[401]
     assert "KEYS_UNAVAILABLE" in told[503]
     assert 401 not in public
-    assert {code for codes in public.values() for code in codes} == {*EVERYWHERE, "RATE_LIMITED"}
+    assert {code for codes in public.values() for code in codes} == {
+        *EVERYWHERE,
+        "RATE_LIMITED",
+        "CONNECTIONS_EXHAUSTED",
+    }
 
 
 def test_limits_bring_their_answer_and_headers() -> None:
