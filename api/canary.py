@@ -34,7 +34,7 @@ ENDPOINTS: Final = (
         handler=show_canary,
         name="show_canary",
         summary="How new a canary is",
-        parameters=(path_id("The canary.", pattern="[^/]+", example=f"{CANARY_PREFIX}1"),),
+        parameters=(path_id("The canary.", pattern="[^/]+", example=f"{CANARY_PREFIX}-api-0"),),
         answers={
             200: Answer(
                 description="Its version",

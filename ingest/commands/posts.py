@@ -8,7 +8,15 @@ from uuid import UUID
 
 from ingest.commands.bodies import NEW_POST, POST_FIELDS, NewPost, PostFields
 from ingest.commands.check import check_body
-from ingest.commands.take import BODY_ERRORS, DOOR, ERRORS, IDEMPOTENCY_KEY, accepted
+from ingest.commands.take import (
+    BODY_ERRORS,
+    DOOR,
+    ERRORS,
+    EXAMPLE_EVENT,
+    EXAMPLE_USER,
+    IDEMPOTENCY_KEY,
+    accepted,
+)
 from ingest.read import read_body
 from schema.http.endpoints import Endpoint, Parameter
 from schema.http.errors import HttpError
@@ -84,7 +92,7 @@ def parse_own_id(text: str, *, clerk_id: str) -> UUID:
     return post_id
 
 
-_EXAMPLE_ID: Final = "4d2c0d0e-5f6a-8b1c-9d3e-7f8a9b0c1d2e"
+_EXAMPLE_ID: Final = str(derive_post_id(EXAMPLE_USER, EXAMPLE_EVENT))
 _POST_ID: Final = Parameter(
     name="id",
     place="path",

@@ -182,18 +182,22 @@ BODY_ERRORS: Final = (
 """How one with a body can fail besides."""
 
 
+EXAMPLE_USER: Final = "user_2mZxQ8vRt4KcYbN1sLdWfHjEaUp"
+EXAMPLE_EVENT: Final = "cmd_0f8b1c5e8f0e5d6c9a7b3c2d1e0f9a8b"
+"""Who gives the command of the examples, and which it is."""
+
+
 def accepted(example_id: str) -> Mapping[int, Answer]:
     """Return what a command is answered when all is well."""
-    event_id = "cmd_0f8b1c5e8f0e5d6c9a7b3c2d1e0f9a8b"
     return {
         202: Answer(
             description="Kept, and soon applied: `status_url`, at the API, tells when",
             model=CommandAccepted,
             example={
                 "id": example_id,
-                "event_id": event_id,
+                "event_id": EXAMPLE_EVENT,
                 "version": 1767225600000,
-                "status_url": f"/v1/events/{event_id}",
+                "status_url": f"/v1/events/{EXAMPLE_EVENT}",
             },
         )
     }

@@ -121,6 +121,7 @@ async def pages() -> AsyncIterator[Mapping[str, str]]:
             IngestSettings(
                 kafka_bootstrap_servers="127.0.0.1:1",
                 clerk_webhook_signing_secret=(SecretStr(SECRET),),
+                clerk_jwt_key=pem,
             )
         ),
         "worker": worker,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from schema.http.endpoints import Operation
 
@@ -42,8 +42,10 @@ _BY_STATUS: Final[Mapping[int, Sequence[str]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
     **dict.fromkeys((404, 429, 503, 504), ("Retry-After",)),
-    504: ("Retry-After", "Preference-Applied"),
 }
+_BY_CODE: Final[Mapping[str, Sequence[str]]] = {"INSUFFICIENT_SCOPE": ("WWW-Authenticate",)}
+_IN_VAIN: Final = (404, 504)
+"""What waiting can end with."""
 
 
 def header_parts() -> dict[str, Any]:
@@ -60,11 +62,16 @@ def header_parts() -> dict[str, Any]:
 
 
 def headers_of(
-    operation: Operation, status: int, declared: Mapping[str, str] | None = None
+    operation: Operation,
+    status: int,
+    declared: Mapping[str, str] | None = None,
+    *,
+    codes: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the headers of an answer: what is declared, and what comes by rule."""
     found: dict[str, Any] = {
-        name: {"$ref": f"#/components/headers/{name}"} for name in _by_rule(operation, status)
+        name: {"$ref": f"#/components/headers/{name}"}
+        for name in (*_by_rule(operation, status), *_by_code(codes))
     }
     for name, description in (declared or {}).items():
         if description or name not in HEADERS:
@@ -80,3 +87,15 @@ def _by_rule(operation: Operation, status: int) -> Iterator[str]:
     if operation.limited:
         yield from ("RateLimit", "RateLimit-Policy")
     yield from _BY_STATUS.get(status, ())
+    if waits_in_vain(operation, status):
+        yield "Preference-Applied"
+
+
+def _by_code(codes: Iterable[str]) -> Iterator[str]:
+    for code in codes:
+        yield from _BY_CODE.get(code, ())
+
+
+def waits_in_vain(operation: Operation, status: int) -> bool:
+    """Say whether this is what a caller is told who preferred to wait, and did so for nothing."""
+    return status in _IN_VAIN and any(each.name == "Prefer" for each in operation.parameters)

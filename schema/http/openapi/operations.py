@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from schema.http.openapi.codes import codes_of
-from schema.http.openapi.headers import headers_of
+from schema.http.openapi.headers import headers_of, waits_in_vain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,11 @@ def failures_of(operation: Operation, service: Service) -> Iterator[tuple[str, d
     Operations that fail in the same ways share them. Raises LookupError for an unknown code.
     """
     for status, codes in codes_of(operation, service).items():
-        name = ".".join([str(status), *codes, *([] if operation.limited else ["unlimited"])])
+        kinds = {
+            "unlimited": not operation.limited,
+            "awaited": waits_in_vain(operation, status),
+        }
+        name = ".".join([str(status), *codes, *(kind for kind, holds in kinds.items() if holds)])
         yield name, _describe_failure(operation, status, codes)
 
 
@@ -113,7 +117,7 @@ def _describe_failure(operation: Operation, status: int, codes: Sequence[str]) -
     examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
     return {
         "description": HTTPStatus(status).phrase,
-        "headers": headers_of(operation, status),
+        "headers": headers_of(operation, status, codes=codes),
         "content": {_JSON: {"schema": schema, "examples": examples}},
     }
 

@@ -7,11 +7,11 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
@@ -20,14 +20,15 @@ from api.app import build_app
 from api.settings import ApiSettings
 from schema.postgres.ids import derive_id
 from tests.documenting import watch
+from tests.serving import Server
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     import asyncpg
-    from aiohttp import ClientResponse, web
+    from aiohttp import ClientResponse
 
     Sign = Callable[..., str]
     Serve = Callable[..., AbstractAsyncContextManager["Client"]]
@@ -100,25 +101,34 @@ class Client:
         return float(line.split()[-1])
 
 
-class Server(TestServer):
-    """A server that, as in production, cancels no handler when a client goes."""
+@pytest.fixture(scope="session")
+def public_pem(signing_key: rsa.RSAPrivateKey) -> str:
+    """The key's public half."""
+    key = signing_key.public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
-    async def _make_runner(self, **kwargs: Any) -> web.BaseRunner:
-        return await super()._make_runner(**kwargs | {"handler_cancellation": False})
+
+PLAIN: Final[Mapping[str, object]] = {
+    "clerk_issuer": ISSUER,
+    # Tests write rows of which nothing is told, and ask at once, as often as they like.
+    "api_standing_ttl_s": 0,
+    "api_cache_max_bytes": 0,
+    "api_rate_limits": "off",
+}
+"""How the API is served unless a test says otherwise: nothing is kept, nobody turned away."""
 
 
 @pytest.fixture(scope="session")
-def serve(signing_key: rsa.RSAPrivateKey, sign: Sign) -> Serve:
+def serve(public_pem: str, sign: Sign) -> Serve:
     """Return a context manager that serves the API on a free port, and gives a client of it."""
-    pem = signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     @asynccontextmanager
     async def serve(url: str, **changes: object) -> AsyncIterator[Client]:
-        values: dict[str, Any] = {"clerk_jwt_key": pem.decode(), "clerk_issuer": ISSUER} | changes
+        values: dict[str, Any] = {"clerk_jwt_key": public_pem, **PLAIN, **changes}
         settings = ApiSettings(database_url=SecretStr(url), **values)
         app = build_app(settings)
         undocumented = watch(app, "api")
-        async with TestClient(Server(app)) as http:
+        async with TestClient(Server(app, settings)) as http:
             yield Client(http, sign)
         assert undocumented == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,6 +13,7 @@ from aiohttp.test_utils import unused_port
 from yarl import URL
 
 from api.present import FULL, PUBLIC
+from api.settings import ApiSettings
 from schema.postgres.ids import derive_id
 from tests.links import forwarding
 from tests.waiting import until
@@ -29,6 +31,13 @@ END_TAIL: Final = """
     WHERE datname = current_database() AND application_name = 'clerkwork-api-tail'
 """
 CANARY: Final = "user_clerkwork-canary-1"
+
+
+@pytest.fixture
+def serve(serve: Serve) -> Serve:
+    """Serve as an operator does who sets nothing: answers and standings are kept."""
+    unset = ("api_cache_max_bytes", "api_standing_ttl_s")
+    return partial(serve, **{name: ApiSettings.model_fields[name].default for name in unset})
 
 
 @pytest.fixture

@@ -7,24 +7,23 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from ingest.app import build_app
 from ingest.settings import IngestSettings
-from schema.kafka.changes import CANARY_PREFIX
 from tests.documenting import DOCUMENTS, find_faults, resolve
 from tests.factories import ingest_environment
+from tests.integration.api.examples import WHO, insert_examples
+from tests.serving import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from tests.integration.api.conftest import Client, Outbox, Users
+    from tests.integration.api.conftest import Client, Outbox
 
 DOCUMENT: Final = DOCUMENTS["api"]
-WHO: Final = "user_2abcDEF"
-"""The user of the document's examples."""
-CANARY: Final = f"{CANARY_PREFIX}-1"
+CONDITIONS: Final = {"If-None-Match", "Last-Event-ID", "cursor"}
+"""Parameters that are about something which the caller has already."""
 
 
 def _walk(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -35,23 +34,24 @@ def _walk(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.fixture
-async def caller(client: Client, users: Users, outbox: Outbox) -> AsyncIterator[httpx.AsyncClient]:
+async def caller(client: Client, outbox: Outbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a token, and all that the examples are about."""
-    await users.add(WHO, version=1)
-    await users.add(CANARY)
-    await outbox.tell(WHO)
+    await insert_examples(outbox)
     token = {"Authorization": f"Bearer {client.token(WHO)}"}
     async with httpx.AsyncClient(base_url=str(client.http.make_url("")), headers=token) as caller:
         yield caller
 
 
 @pytest.fixture
-async def door(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+async def door(
+    monkeypatch: pytest.MonkeyPatch, public_pem: str
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of ingest, whose Kafka is away."""
-    for name, value in ingest_environment().items():
+    for name, value in ingest_environment(CLERK_JWT_KEY=public_pem).items():
         monkeypatch.setenv(name, value)
+    settings = IngestSettings()
     async with (
-        TestServer(build_app(IngestSettings())) as server,
+        Server(build_app(settings), settings) as server,
         httpx.AsyncClient(base_url=str(server.make_url(""))) as door,
     ):
         yield door
@@ -62,11 +62,13 @@ def _request(path: str, operation: dict[str, Any]) -> tuple[str, dict[str, str],
     query, headers = {}, {}
     for each in operation.get("parameters", ()):
         example = str(each["example"])
+        if each["name"] in CONDITIONS:
+            continue
         if each["in"] == "path":
             path = path.replace(f"{{{each['name']}}}", quote(example, safe=""))
-        elif each["in"] == "query" and each["name"] != "cursor":
+        elif each["in"] == "query":
             query[each["name"]] = example
-        elif each["in"] == "header" and each["name"] not in {"If-None-Match", "Last-Event-ID"}:
+        else:
             headers[each["name"]] = example
     return path, query, headers
 

@@ -12,19 +12,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from aiohttp.test_utils import TestServer
 
 from api.wait import Wish
 from ingest.app import build_app
 from ingest.settings import IngestSettings
 from tests.documenting import watch
 from tests.factories import ingest_environment
+from tests.integration.api.examples import WHO, insert_examples
+from tests.serving import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.integration.api.conftest import Outbox, Serve, Sign, Users
+    from tests.integration.api.conftest import Outbox, Serve, Sign
 
 SEED: Final = 20260131
 CHECKS: Final = (
@@ -61,12 +62,11 @@ async def _ask(url: str, directory: Path, *options: str) -> None:
     assert process.returncode == 0, said.decode()[-8000:]
 
 
-@pytest.mark.parametrize("by", ["user_2abcDEF", None], ids=["signed in", "anonymous"])
+@pytest.mark.parametrize("by", [WHO, None], ids=["signed in", "anonymous"])
 async def test_the_api_answers_as_documented(
     serve: Serve,
     sign: Sign,
     database_url: str,
-    users: Users,
     outbox: Outbox,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -76,9 +76,8 @@ async def test_the_api_answers_as_documented(
     # Who asks for a version of the far future is told at once that it is not here.
     monkeypatch.setattr(Wish.__new__, "__defaults__", (0, False))
     monkeypatch.setattr("api.wait.MAX_WAIT_S", 0)
-    await users.add("user_2abcDEF")
-    await outbox.tell("user_2abcDEF")
-    token = sign("user_2abcDEF", exp=int(time.time()) + 600)
+    await insert_examples(outbox)
+    token = sign(WHO, exp=int(time.time()) + 600)
     headers = [f"--header=Authorization: Bearer {token}"] if by else []
     async with serve(database_url) as client:
         await _ask(str(client.http.make_url("")).rstrip("/"), tmp_path, *headers)
@@ -88,20 +87,28 @@ async def test_the_api_answers_as_documented(
 async def _ingest(monkeypatch: pytest.MonkeyPatch, **settings: str) -> AsyncIterator[str]:
     for name, value in ingest_environment(**settings).items():
         monkeypatch.setenv(name, value)
-    app = build_app(IngestSettings())
+    read = IngestSettings()
+    app = build_app(read)
     undocumented = watch(app, "ingest")
-    async with TestServer(app) as server:
+    async with Server(app, read) as server:
         yield str(server.make_url("")).rstrip("/")
     assert undocumented == []
 
 
 async def test_ingest_answers_as_documented(
-    bootstrap_servers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bootstrap_servers: str,
+    public_pem: str,
+    sign: Sign,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever posts what Clerk did not sign learns which header it is about."""
+    """Whoever posts what Clerk did not sign learns which header it is about; commands come in."""
     settings = {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+        "CLERK_JWT_KEY": public_pem,
         "INGEST_FORGERIES_PER_MINUTE": "1000000",
+        "INGEST_RATE_LIMITS": "off",
     }
+    token = sign(WHO, exp=int(time.time()) + 600)
     async with _ingest(monkeypatch, **settings) as url:
-        await _ask(url, tmp_path)
+        await _ask(url, tmp_path, f"--header=Authorization: Bearer {token}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -16,7 +17,6 @@ from schema.postgres.ids import derive_id
 from schema.postgres.pools import build_pool
 from tests.factories import CREATED_MS, make_record, user_event
 from tests.links import forwarding
-from tests.waiting import until
 from workers.apply import apply
 from workers.decode import decode
 
@@ -164,38 +164,38 @@ async def test_who_waits_holds_no_connection(serve: Serve, database_url: str, us
     await users.add("user_0", version=1)
     async with serve(database_url, api_version_waits=60) as client:
         path = "/v1/users/user_0?min_version=2"
-        waiting = [
+        asked = [
             asyncio.create_task(client.get(path, by=f"user_{number % 4}", Prefer="wait=10"))
-            for number in range(60)
+            for number in range(61)
         ]
-        await users.until_followed()
+        refused = await next(asyncio.as_completed(asked))  # so that all others wait
         async with asyncio.timeout(2):
             others = await asyncio.gather(*(client.get("/v1/me", by="user_0") for _ in range(20)))
-        refused = await client.get(path, by="user_7")
         await users.connection.execute("UPDATE users SET version = 2")
-        found = await asyncio.gather(*waiting)
+        found = await asyncio.gather(*asked)
 
     assert {response.status for response in others} == {200}
     assert (refused.status, await code(refused)) == (503, "WAITS_EXHAUSTED")
-    assert {response.status for response in found} == {200}
+    assert Counter(response.status for response in found) == {200: 60, 503: 1}
 
 
 async def test_nobody_takes_all_places(client: Client, users: Users) -> None:
     """One caller's waits are bounded, so that others can wait."""
     await users.add("user_1", version=1)
     path = "/v1/me?min_version=2"
-    waiting = [
-        asyncio.create_task(client.get(path, by="user_1", Prefer="wait=10")) for _ in range(20)
+    asked = [
+        asyncio.create_task(client.get(path, by="user_1", Prefer="wait=10")) for _ in range(22)
     ]
-    await users.until_followed()
-    refused = await until(
-        lambda: client.get(path, by="user_1", Prefer="wait=0"),
-        lambda response: response.status == 429,
-    )
+    answered = asyncio.as_completed(asked)
+    refused = [await next(answered) for _ in range(2)]
+    other = await client.get("/v1/users/user_1?min_version=2", by="user_2", Prefer="wait=0")
     await users.connection.execute("UPDATE users SET version = 2")
+    found = await asyncio.gather(*asked)
 
-    assert refused.headers["Retry-After"]
-    assert {response.status for response in await asyncio.gather(*waiting)} == {200}
+    assert [await code(response) for response in refused] == ["TOO_MANY_WAITS"] * 2
+    assert all(response.headers["Retry-After"] for response in refused)
+    assert await code(other) == "VERSION_NOT_REACHED"
+    assert Counter(response.status for response in found) == {200: 20, 429: 2}
 
 
 async def test_a_database_that_goes_and_comes_back_only_delays(
