@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from api.answers.organizations import ORGANIZATION
 from api.answers.posts import POST
 from api.declare import MIN_VERSION, USER_ID
 from api.describe import ENDPOINTS
+from tests.commands import OWN_DATA
 from tests.integration.api.world import World
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ async def insert_examples(outbox: Outbox) -> None:
     await world.user(WHO, version=MIN_VERSION.example)
     await world.user(CANARY)
     await world.post(WHO, "example", id=UUID(POST["id"]))
-    await world.data(WHO, "preferences", '{"theme": "dark"}')
+    for key, value in OWN_DATA.items():
+        await world.data(WHO, key, json.dumps(value))
     await world.session(WHO, "sess_example")
     await world.organization(ORGANIZATION["clerk_id"])
     await world.membership(WHO, ORGANIZATION["clerk_id"])

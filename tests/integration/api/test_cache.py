@@ -265,9 +265,11 @@ async def test_it_is_warm_at_the_start(serve: Serve, database_url: str, users: U
     await users.add("user_gone", status="deleted")
 
     async with serve(database_url, api_cache_warm=10) as client:
-        await until(lambda: client.metric("clerkwork_cache_entries"), lambda count: count == 5)
+        # five profiles, and a page of no posts
+        await until(lambda: client.metric("clerkwork_cache_entries"), lambda count: count == 6)
 
         assert "hit" in await status_of(client, "/v1/users/user_3")
+        assert "hit" in await status_of(client, "/v1/posts")
 
 
 async def test_it_can_be_off(serve: Serve, database_url: str, users: Users) -> None:
