@@ -66,8 +66,9 @@ class World:
     ) -> Told:
         """Ask an API with other settings, or another database."""
         async with self.serve(url or self.database_url, **settings) as client:
-            for _ in range(times):
-                response = await client.get(path, by="user_1")
+            for _ in range(times - 1):
+                await client.get(path, by="user_1")
+            response = await client.get(path, by="user_1")
             return response.status, await response.json()
 
     async def ask_as(self, status: str) -> Told:

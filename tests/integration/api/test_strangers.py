@@ -6,17 +6,20 @@ It runs as the process that it is, with a seed and bounds; the service under it 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from aiohttp import ClientSession
 
 from api.wait import Wish
 from ingest.app import build_app
+from ingest.receive import PATH
 from ingest.settings import IngestSettings
-from tests.documenting import watch
+from tests.documenting import DOCUMENTS, watch
 from tests.factories import ingest_environment
 from tests.integration.api.examples import WHO, insert_examples
 from tests.serving import Server
@@ -33,6 +36,7 @@ CHECKS: Final = (
     *("response_headers_conformance", "response_schema_conformance", "unsupported_method"),
 )
 WITHIN_S: Final = 90
+_WELL: Final = re.compile(r'clerkwork_http_request_seconds_count\{route="(.+)",status="2xx"\} ')
 # What the document says of a service that waits, or whose Kafka is away, is no fault of it.
 CONFIGURATION: Final = """\
 [checks.not_a_server_error]
@@ -62,6 +66,21 @@ async def _ask(url: str, directory: Path, *options: str) -> None:
     assert process.returncode == 0, said.decode()[-8000:]
 
 
+async def _reached(http: ClientSession, url: str) -> set[str]:
+    """Return the routes that have been answered well at least once."""
+    async with http.get(f"{url}/metrics") as response:
+        return set(_WELL.findall(await response.text()))
+
+
+def _routes(service: str, *, signed_in: bool) -> set[str]:
+    """Return the routes that this caller can be answered well at."""
+    return {
+        path
+        for path, methods in DOCUMENTS[service]["paths"].items()
+        if any(signed_in or not operation["security"] for operation in methods.values())
+    }
+
+
 @pytest.mark.parametrize("by", [WHO, None], ids=["signed in", "anonymous"])
 async def test_the_api_answers_as_documented(
     serve: Serve,
@@ -79,8 +98,11 @@ async def test_the_api_answers_as_documented(
     await insert_examples(outbox)
     token = sign(WHO, exp=int(time.time()) + 600)
     headers = [f"--header=Authorization: Bearer {token}"] if by else []
-    async with serve(database_url) as client:
-        await _ask(str(client.http.make_url("")).rstrip("/"), tmp_path, *headers)
+    async with serve(database_url) as client, ClientSession() as http:
+        url = str(client.http.make_url("")).rstrip("/")
+        await _ask(url, tmp_path, *headers)
+
+        assert await _reached(http, url) >= _routes("api", signed_in=by is not None)
 
 
 @asynccontextmanager
@@ -110,5 +132,8 @@ async def test_ingest_answers_as_documented(
         "INGEST_RATE_LIMITS": "off",
     }
     token = sign(WHO, exp=int(time.time()) + 600)
-    async with _ingest(monkeypatch, **settings) as url:
+    async with _ingest(monkeypatch, **settings) as url, ClientSession() as http:
         await _ask(url, tmp_path, f"--header=Authorization: Bearer {token}")
+
+        # Only Clerk can sign a webhook.
+        assert await _reached(http, url) >= _routes("ingest", signed_in=True) - {PATH}
