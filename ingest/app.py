@@ -65,7 +65,7 @@ def build_app(settings: IngestSettings) -> web.Application:
         app,
         settings,
         metrics=HttpMetrics(registry),
-        limits=settings.ingest_rate_limits if settings.has_keys else "off",
+        limits=settings.ingest_rate_limits,
         hooks=(receive.PATH,),
     )
 

@@ -91,32 +91,36 @@ def raw_answer(error: HttpError, *, request_id: str, headers: Mapping[str, str])
     return head.encode() + b"\r\n" + body
 
 
-def check_target(target: str) -> None:
-    """Check that the path of a request's `target` is UTF-8, escaped rightly. Raises HttpError."""
+def judge_target(target: str) -> HttpError | None:
+    """Return what is wrong with the path of a request's `target`, None where it can be read."""
     path = target.partition("?")[0]
     if path.isascii() and "%" not in path:
-        return
-    if _BROKEN_ESCAPE.search(path):
-        raise HttpError("BAD_REQUEST", "The path has an escape that is none.")
-    try:
-        # What is no UTF-8 on the wire comes as surrogates, which cannot be encoded.
-        unquote_to_bytes(path.encode()).decode()
-    except UnicodeError:
-        raise HttpError("BAD_REQUEST", "The path is not UTF-8.") from None
+        return None
+    message = "The path has an escape that is none."
+    if not _BROKEN_ESCAPE.search(path):
+        try:
+            # What is no UTF-8 on the wire comes as surrogates, which cannot be encoded.
+            unquote_to_bytes(path.encode()).decode()
+        except UnicodeError:
+            message = "The path is not UTF-8."
+        else:
+            return None
+    return HttpError("BAD_REQUEST", message, details={"field": "path"})
 
 
 @web.middleware
 async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every exception with the envelope; what nobody foresaw is logged and a 500."""
     try:
-        check_target(request.raw_path)
         return await handler(request)
     except HttpError as error:
         failure = error
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        failure = from_aiohttp(error)
+        # Where a route knows the path, its handler names the part that cannot be read.
+        broken = judge_target(request.raw_path) if error.status == 404 else None
+        failure = broken or from_aiohttp(error)
     except web.RequestPayloadError:
         failure = HttpError("BAD_REQUEST", "The body is broken.", headers={"Connection": "close"})
     except Exception as error:

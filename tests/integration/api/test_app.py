@@ -105,7 +105,7 @@ async def test_a_healthy_process_says_so(client: Client) -> None:
     assert ready.status == 200
     checks = (await ready.json())["checks"]
     assert re.fullmatch(
-        r"ok: answers in [\d.]+ ms, 0 of at most 10 connections in use, 1 idle",
+        r"ok: answers in [\d.]+ ms, \d+ of at most 10 connections in use, \d+ idle",
         checks.pop("database"),
     )
     assert checks == {"keys": "ok"}
@@ -133,8 +133,7 @@ async def test_a_request_is_one_line_without_personal_data(client: Client, users
     with capture_logs() as lines:
         await client.get("/v1/me", Authorization=f"Bearer {token}")
 
-    assert {line["event"] for line in lines[:-1]} <= {"query"}
-    line = lines[-1]
+    [line] = (each for each in lines if each["log_level"] == "info")
     assert (line["event"], line["route"], line["status"]) == ("request_served", "/v1/me", 200)
     assert line["user_id"] == "user_1"
     for secret in (token, "Ada", "example.com"):
@@ -162,7 +161,11 @@ async def test_without_a_database_the_process_starts_and_recovers(
         }
 
         async with forwarding(port, url):
-            assert (await client.get("/readyz")).status == 200
+
+            async def is_ready() -> bool:
+                return (await client.get("/readyz")).status == 200
+
+            await until(is_ready)
             assert (await client.get("/v1/users", by="user_1")).status == 200
 
 

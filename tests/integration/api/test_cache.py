@@ -259,13 +259,12 @@ async def test_an_answer_too_old_is_none(serve: Serve, database_url: str, users:
 
 
 async def test_it_is_warm_at_the_start(serve: Serve, database_url: str, users: Users) -> None:
-    """The newest, and who wrote the newest posts; nobody had to ask for them first."""
+    """The newest users, who wrote the newest posts, and the page of these; nobody had to ask."""
     for number in range(5):
         await users.add(f"user_{number}")
     await users.add("user_gone", status="deleted")
 
     async with serve(database_url, api_cache_warm=10) as client:
-        # five profiles, and a page of no posts
         await until(lambda: client.metric("clerkwork_cache_entries"), lambda count: count == 6)
 
         assert "hit" in await status_of(client, "/v1/users/user_3")
