@@ -8,12 +8,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from deploy.tokens import ISSUER, mint_token, new_private_key, public_key
 from ingest.app import build_app
 from ingest.settings import IngestSettings
 from tests.factories import ingest_environment
+from tests.serving import Server
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -99,13 +100,6 @@ class Door:
             return await response.text()
 
 
-class Server(TestServer):
-    """A server that, as in production, cancels no handler when a client goes."""
-
-    async def _make_runner(self, **kwargs: Any) -> web.BaseRunner:
-        return await super()._make_runner(**kwargs | {"handler_cancellation": False})
-
-
 @cache
 def _token(private_key: str, clerk_id: str) -> str:
     return mint_token(private_key, user_id=clerk_id, minutes=5)
@@ -121,8 +115,8 @@ def serve(private_key: str, monkeypatch: pytest.MonkeyPatch) -> Serve:
         with monkeypatch.context() as environment:
             for name, value in ingest_environment(**ours | changes).items():
                 environment.setenv(name, value)
-            app = build_app(IngestSettings())
-        async with TestClient(Server(app)) as http:
+            settings = IngestSettings()
+        async with TestClient(Server(build_app(settings), settings)) as http:
             yield Door(http, private_key)
 
     return serve
