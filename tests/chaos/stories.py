@@ -11,7 +11,8 @@ from ingest.prepare import Delivery, prepare
 from tests.factories import sign, user_event
 from tests.integration.workers.order.facts import Told
 from tests.integration.workers.order.histories import make_history
-from tests.integration.workers.order.model import KEYS, Tables, expected_tables
+from tests.integration.workers.order.model import expected_tables
+from tests.integration.workers.order.shapes import KEYS, Tables
 
 if TYPE_CHECKING:
     import random

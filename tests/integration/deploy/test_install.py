@@ -68,10 +68,12 @@ class Project:
             "PIP_FIND_LINKS": str(self.index),
             "PIP_CONFIG_FILE": "/dev/null",
         }
+        # What a developer has on the path would hide the clone.
+        ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return subprocess.Popen(  # noqa: S603 - the command is ours
             [sys.executable, self.root / "deploy" / "run", *arguments],
             cwd=self.index,
-            env=os.environ | pip | variables,
+            env=ours | pip | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from schema.http.errors import HttpError
 from schema.postgres.ids import derive_id
 
 ID = UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11")
+LETTERS = {*string.ascii_letters, *string.digits, "_", "-"}
 
 
 @pytest.mark.parametrize(
@@ -53,8 +55,15 @@ def test_nothing_else_is_an_id(text: str) -> None:
     assert caught.value.details == {"field": "id"}
 
 
-@given(st.text())
+@given(st.text() | st.text().map("user_{}".format))
 def test_no_text_causes_anything_but_a_400(text: str) -> None:
-    """Random text is no id, and never another error."""
-    with pytest.raises(HttpError):
-        parse_user_id(text)
+    """Any text is an id of Clerk's form or none at all, and never another error."""
+    rest = text.removeprefix("user_")
+    good = rest != text and set(rest) <= LETTERS and 1 <= len(rest) <= 128
+    found: object
+    try:
+        found = parse_user_id(text)
+    except HttpError as error:
+        found = (error.status, error.code)
+
+    assert found == (derive_id(text) if good else (400, "INVALID_ID"))

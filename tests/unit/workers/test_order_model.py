@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schema.postgres.ids import derive_id
 from tests.factories import CREATED_MS, make_body, user_event
 from tests.integration.workers.order.facts import Told
-from tests.integration.workers.order.model import Tables, expected_tables
+from tests.integration.workers.order.model import expected_tables
+
+if TYPE_CHECKING:
+    from tests.integration.workers.order.shapes import Tables
 
 NADIA = "user_37Zqj8lsjnXARgl7WaUPS8yKPjg"
 TOMAS = "user_37ZqgGbqUKxHAn1fEGXV0B03q8R"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaProducer
 
-    from tests.integration.workers.order.model import Tables
+    from tests.integration.workers.order.shapes import Tables
 
     Database = asyncpg.Connection[asyncpg.Record]
 

@@ -25,7 +25,6 @@ from tests.integration.workers.order.facts import (
     EPOCH,
     BadEventError,
     Data,
-    DataSaid,
     Fact,
     InvitationTold,
     MembershipTold,
@@ -38,53 +37,24 @@ from tests.integration.workers.order.facts import (
     UserDeletion,
     UserNamed,
     UserSnapshot,
-    Version,
     moment,
 )
 from tests.integration.workers.order.hearing import hear
 from tests.integration.workers.order.reading import read
-from tests.integration.workers.order.writings import post_rows
+from tests.integration.workers.order.shapes import (
+    BLANK_ORGANIZATION,
+    BLANK_USER,
+    KEYS,
+    UNSEEN,
+    Tables,
+)
+from tests.integration.workers.order.writings import post_rows, said_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-Key = tuple[Any, ...]
-Tables = dict[str, dict[Key, Data]]
-"""The name of a table -> its primary key -> the row, JSON parsed."""
-
 FactT = TypeVar("FactT", bound=Fact)
-KEYS: Final = {
-    "users": ("id",),
-    "user_names": ("user_id", "version"),
-    "user_data": ("user_id", "key"),
-    "sessions": ("id",),
-    "posts": ("id",),
-    "organizations": ("id",),
-    "organization_memberships": ("id",),
-    "organization_invitations": ("id",),
-    "events": ("event_id",),
-}
 ORGANIZATION: Final = (OrganizationNamed, OrganizationSnapshot, OrganizationDeletion)
-UNSEEN: Final[Version] = (0, 0, b"")
-BLANK_USER: Final = (
-    dict.fromkeys(
-        (
-            *("email", "first_name", "last_name", "username", "image_url", "external_id"),
-            *("last_sign_in_at", "last_active_at", "created_at", "updated_at", "deleted_at"),
-            *("signup_source", "last_event_at", "deletion_event_id", "held_status"),
-        )
-    )
-    | {"email_verified": False, "role": "user", "public_metadata": {}}
-    | {
-        "erase_at": False,
-        "restored_at": False,
-    }
-)
-"""Nothing known. The last two say only whether there is one: their values are the clock's."""
-
-BLANK_ORGANIZATION: Final = dict.fromkeys(
-    ("name", "slug", "image_url", "created_at", "updated_at", "deleted_at")
-) | {"public_metadata": {}}
 
 
 def expected_tables(
@@ -153,7 +123,9 @@ class _Model:
             "organization_invitations": [row for user in alive for row in self.invitations(user)],
             "user_names": [row for user in alive for row in self.names(user)],
             "user_data": [
-                row for user in alive for row in [*self.user_data(user), *self.said(user)]
+                row
+                for user in alive
+                for row in [*self.user_data(user), *said_rows(self.facts, user)]
             ],
             "posts": [row for user in alive for row in post_rows(self.facts, user)],
             "events": [self.ledger(verdict) for verdict in self.verdicts],
@@ -284,20 +256,6 @@ class _Model:
             {"user_id": row["id"], "key": key, "value": value, "version": 0, "version_event_id": ""}
             for key, value in values.items()
             if value is not None
-        ]
-
-    def said(self, user: str) -> list[Data]:
-        """Return a user's rows of user_data that are the user's own words, the last of each key."""
-        last = {fact.key: fact for fact in self.all(DataSaid, user)}
-        return [
-            {
-                "user_id": derive_id(user),
-                "key": fact.key,
-                "value": fact.row["value"],
-                "version": fact.version[0],
-                "version_event_id": fact.version[2].decode(),
-            }
-            for fact in last.values()
         ]
 
     def ledger(self, verdict: _Verdict) -> Data:

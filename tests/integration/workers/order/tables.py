@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from schema.postgres.ids import derive_id
-from tests.integration.workers.order.model import KEYS, Tables
+from tests.integration.workers.order.shapes import KEYS, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

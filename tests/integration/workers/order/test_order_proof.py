@@ -17,8 +17,9 @@ import pytest
 
 from tests.integration.workers.order.deliveries import deliver, schedule
 from tests.integration.workers.order.histories import as_event, make_history, seeded
-from tests.integration.workers.order.model import KEYS, Tables, expected_tables
+from tests.integration.workers.order.model import expected_tables
 from tests.integration.workers.order.retold import wrongly_retold
+from tests.integration.workers.order.shapes import KEYS, Tables
 from tests.integration.workers.order.tables import about, describe, differences, found_tables
 from tests.integration.workers.order.told import wrongly_told
 from tests.waiting import until

@@ -1,4 +1,4 @@
-"""Rows of posts, as the model derives them from facts."""
+"""Rows that users' own commands make, as the model derives them from facts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from schema.postgres.ids import derive_id
 from tests.integration.workers.order.facts import (
     Data,
+    DataSaid,
     PostChanged,
     PostCreated,
     PostDeleted,
@@ -29,6 +30,22 @@ def post_rows(facts: Sequence[Fact], user: str) -> list[Data]:
     mine = [fact for fact in facts if isinstance(fact, kinds) and fact.user == user]
     posts = sorted({fact.clerk_id for fact in mine})
     return [_post([fact for fact in mine if fact.clerk_id == post]) for post in posts]
+
+
+def said_rows(facts: Sequence[Fact], user: str) -> list[Data]:
+    """Return a user's rows of user_data that are the user's own words, the last of each key."""
+    mine = [fact for fact in facts if isinstance(fact, DataSaid) and fact.clerk_id == user]
+    last = {fact.key: fact for fact in sorted(mine, key=lambda fact: fact.version)}
+    return [
+        {
+            "user_id": derive_id(user),
+            "key": fact.key,
+            "value": fact.row["value"],
+            "version": fact.version[0],
+            "version_event_id": fact.version[2].decode(),
+        }
+        for fact in last.values()
+    ]
 
 
 def _post(facts: list[PostFact]) -> Data:
