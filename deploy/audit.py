@@ -64,7 +64,7 @@ async def audit(settings: DeskSettings, *, hours: float) -> Audited:
     checked, missing = 0, list[Missing]()
     url = settings.database_url.get_secret_value()
     async with reading(settings) as consumer, connected(url, name="clerkwork-audit") as database:
-        ends = await _read_committed(connection_arguments(settings))
+        ends = await _read_ends(consumer, connection_arguments(settings))
         since_ms = int((time.time() - hours * 3600) * 1000)
         starts = await _read_starts(consumer, ends, since_ms=since_ms)
         async for records in _read(consumer, starts=starts, ends=ends):
@@ -75,16 +75,27 @@ async def audit(settings: DeskSettings, *, hours: float) -> Audited:
     return Audited(checked=checked, waiting=waiting, missing=tuple(missing))
 
 
-async def _read_committed(arguments: Mapping[str, Any]) -> dict[TopicPartition, int]:
-    """Return how far the workers have come; nothing where they have not begun."""
+async def _read_ends(
+    consumer: AIOKafkaConsumer, arguments: Mapping[str, Any]
+) -> dict[TopicPartition, int]:
+    """Return how far the workers have come; the beginning where they have not begun."""
     async with connected_admin(arguments) as admin:
         committed = await admin.list_consumer_group_offsets(GROUP)
-    ours = {topic.name for topic in SOURCES}
-    return {
-        TopicPartition(place.topic, place.partition): max(held.offset, 0)
+        topics = await admin.describe_topics([topic.name for topic in SOURCES])
+    begun = {
+        TopicPartition(place.topic, place.partition): held.offset
         for place, held in committed.items()
-        if place.topic in ours
+        if held.offset >= 0
     }
+    ends = {
+        place: begun.get(place)
+        for topic in topics
+        for each in topic["partitions"]
+        if (place := TopicPartition(topic["topic"], each["partition"]))
+    }
+    untouched = [place for place, end in ends.items() if end is None]
+    starts = await consumer.beginning_offsets(untouched) if untouched else {}
+    return {place: starts[place] if end is None else end for place, end in ends.items()}
 
 
 async def _read_starts(

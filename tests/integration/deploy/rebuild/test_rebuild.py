@@ -113,11 +113,14 @@ async def _damage(database: Database) -> dict[str, str]:
         state='{"first_name": "Lazarus"}',
     )
     spared = list(done.values())
-    await database.execute(
+    # One that has run out would come back marked, as maintenance does it.
+    deleted = await database.execute(
         "DELETE FROM sessions WHERE id = (SELECT sessions.id FROM sessions JOIN users"
-        " ON users.id = user_id WHERE users.clerk_id <> ALL($1::text[]) LIMIT 1)",
+        " ON users.id = user_id WHERE users.clerk_id <> ALL($1::text[])"
+        " AND (least(expire_at, abandon_at) <= now()) IS NOT TRUE ORDER BY sessions.id LIMIT 1)",
         spared,
     )
+    assert deleted == "DELETE 1"
     return done | {"invented": await insert_user(database)}
 
 
