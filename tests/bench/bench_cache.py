@@ -193,6 +193,7 @@ async def through_the_app() -> None:
             "DATABASE_URL": stack.database_url,
             "CLERK_JWT_KEY": pem,
             "API_PORT": str(port),
+            "API_RATE_LIMITS": "off",
         }
         async with running("-m", "api", url=url, **settings, API_CACHE_MAX_BYTES="0"):
             rates["without the cache"] = await rate(url, token)

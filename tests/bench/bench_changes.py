@@ -62,6 +62,7 @@ async def serving(database_url: str, key: rsa.RSAPrivateKey) -> AsyncIterator[tu
         "CLERK_JWT_KEY": pem.decode(),
         "API_PORT": str(port),
         "API_STREAMS_PER_USER": "1000",
+        "API_RATE_LIMITS": "off",
         "LOG_LEVEL": "ERROR",
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "api", env=environment)

@@ -8,6 +8,7 @@ for.
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 import tempfile
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 from pydantic import SecretStr
 
 from api.database import Database, Limits
@@ -132,6 +134,7 @@ async def measure(pool: Database, size: int) -> Mapping[str, float]:
 
 async def main() -> None:
     """Measure and print."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     found: list[Mapping[str, float]] = []
     with tempfile.TemporaryDirectory() as data, running_stack(data=Path(data)) as stack:
         await migrate(stack.database_url)
