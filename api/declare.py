@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.answers.pages import CURSOR as CURSOR_EXAMPLE
 from api.page import DEFAULT_LIMIT, MAX_LIMIT
-from api.parse import UUID_PATTERN
 from api.wait import MAX_VERSION, MAX_WAIT_S
 from schema.http.endpoints import Answer, Parameter
 from schema.http.tokens.claims import CLERK_USER_ID
+from schema.postgres.ids import UUID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from api import canary, changes, data, events, organizations, posts, sessions, users
+from api.declare import ADMISSION
 from schema.http.openapi.codes import Service
 
 ENDPOINTS: Final = (
@@ -31,9 +32,6 @@ SERVICE: Final = Service(
         " be asked about with HEAD."
     ),
     address="http://127.0.0.1:8081",
-    signed_in=(
-        *("UNAUTHENTICATED", "KEYS_UNAVAILABLE", "DATABASE_UNAVAILABLE"),
-        *("INSUFFICIENT_SCOPE", "USER_BANNED", "USER_DELETED", "USER_DEPROVISIONED"),
-    ),
+    signed_in=(*ADMISSION, "INSUFFICIENT_SCOPE"),
 )
 """What the document says beside them."""

@@ -10,12 +10,13 @@ from api.authorize import may_see_organization
 from api.database import POOL
 from api.declare import ADMISSION, IF_NONE_MATCH, QUERY, answers, path_id
 from api.page import read_query
-from api.parse import ORGANIZATION_PATTERN, UUID_PATTERN, parse_organization_id
+from api.parse import ORGANIZATION_PATTERN, parse_organization_id
 from api.present import present_organization
 from api.read.organizations import read_organization
 from api.respond import make_view, respond
 from schema.http.endpoints import Endpoint
 from schema.http.errors import HttpError
+from schema.postgres.ids import UUID_PATTERN
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from schema.http.endpoints import Parameter
 from schema.http.errors import HttpError
 
 if TYPE_CHECKING:
@@ -23,21 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
-
-LIMIT: Final = Parameter(
-    name="limit",
-    place="query",
-    description="how many of them",
-    schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    example=DEFAULT_LIMIT,
-)
-CURSOR: Final = Parameter(
-    name="cursor",
-    place="query",
-    description="`next_cursor` of the page before",
-    schema={"type": "string"},
-    example="AQAGQPlLtAAA__________________8",
-)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -26,13 +26,13 @@ from api.declare import (
     path_id,
 )
 from api.page import POSTS, POSTS_OF_USER, parse_page, read_query
-from api.parse import UUID_PATTERN, parse_post_id, parse_user_id
+from api.parse import parse_post_id, parse_user_id
 from api.present import present_post
 from api.read.posts import list_posts, list_posts_of, read_post
 from api.respond import make_view, respond
 from schema.http.endpoints import Endpoint
 from schema.http.errors import HttpError
-from schema.postgres.ids import is_author
+from schema.postgres.ids import UUID_PATTERN, is_author
 
 if TYPE_CHECKING:
     from uuid import UUID

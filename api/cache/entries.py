@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from schema.ops.metrics.cache import CacheMetrics, DropReason
 
 OVERHEAD: Final = 1024
-"""What an entry takes besides its body: its keys, tags and times, in bytes; measured."""
+"""What an entry takes besides its body: its keys, tags and times, in bytes; estimated."""
 
 LARGEST: Final = 1 << 20
 """Bodies of more bytes are not kept: one of them would push out a thousand others."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from api.read.changes import Change, Changes, read_changes
-from api.read.standings import Standing, read_standing
+from api.read.standings import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PLANNER", "Change", "Changes", "Standing", "read_changes", "read_standing"]
+__all__ = ["PLANNER", "Change", "Changes", "Standing", "read_changes"]
 
 PLANNER: Final[Mapping[str, str]] = {"enable_bitmapscan": "off", "enable_sort": "off"}
 """How the statements want to be planned: every list comes out of an index in its order.

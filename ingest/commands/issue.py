@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cachetools import LRUCache
 
+from schema.kafka.clerk import time_from_ms
 from schema.kafka.commands import SOURCE, TYPES, Command, write_command
 from schema.kafka.headers import EventHeaders, write_event_headers
 from schema.kafka.producer import Record
@@ -21,8 +21,6 @@ MOST_USERS: Final = 10_000
 """Users whose latest time is kept."""
 MAX_AHEAD_MS: Final = 60_000
 """A latest time further ahead of the clock than this is from before the clock was set."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Times:
@@ -61,7 +59,7 @@ def write_record(issued: Issued) -> Record:
         event_id=issued.event_id,
         event_type=TYPES[type(issued.command)],
         source=SOURCE,
-        occurred_at=_EPOCH + timedelta(milliseconds=issued.issued_ms),
+        occurred_at=time_from_ms(issued.issued_ms),
         subject=clerk_id,
         request_id=issued.request_id,
     )

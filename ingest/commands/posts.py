@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from ingest.commands.bodies import NEW_POST, POST_FIELDS, NewPost, PostFields
 from ingest.commands.check import check_body
@@ -28,17 +26,17 @@ from schema.kafka.commands import (
     PostCreation,
     PostDeletion,
 )
-from schema.postgres.ids import derive_post_id, is_author
+from schema.postgres.ids import derive_post_id, is_author, parse_uuid
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from aiohttp import web
 
     from ingest.commands.take import Asker
 
 MAX_POST_BYTES: Final = 256 * 1024
 """The longest text in UTF-8, at 4 bytes a character, and the rest."""
-
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 async def create_post(request: web.Request) -> web.Response:
@@ -84,9 +82,9 @@ def parse_own_id(text: str, *, clerk_id: str) -> UUID:
 
     Raises HttpError 400 where it is no UUID, and 403 where only others can have made the post.
     """
-    if not _UUID.fullmatch(text):
+    post_id = parse_uuid(text)
+    if post_id is None:
         raise HttpError("INVALID_ID", "The id of a post is a UUID.", details={"field": "id"})
-    post_id = UUID(text)
     if not is_author(post_id, clerk_id):
         raise HttpError("NOT_THE_AUTHOR", "Only its author can change or delete a post.")
     return post_id

@@ -1443,10 +1443,6 @@ LEFT JOIN LATERAL (
 WHERE users.id = $1
 ORDER BY page.created_at DESC, page.id DESC;
 
--- name: api_standings_read_standing
--- What the database says of a caller, by primary key.
-SELECT role, status FROM users WHERE id = $1;
-
 -- name: api_users_read_user
 -- A user, by primary key.
 SELECT
