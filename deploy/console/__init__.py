@@ -9,7 +9,13 @@ import sys
 
 from rich.console import Console
 
-from deploy.console import letters, processes, upkeep, whole  # noqa: F401 - they add their commands
+from deploy.console import (  # noqa: F401 - they add their commands
+    clerk,
+    letters,
+    processes,
+    upkeep,
+    whole,
+)
 from deploy.console.groups import app
 from deploy.errors import explain
 

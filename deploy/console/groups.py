@@ -13,5 +13,6 @@ app: Final = App(
 )
 WHOLE: Final = Group.create_ordered("The whole")
 SINGLE: Final = Group.create_ordered("One process, in the foreground")
+CLERK: Final = Group.create_ordered("Clerk")
 UPKEEP: Final = Group.create_ordered("Upkeep")
 LETTERS: Final = Group.create_ordered("What died")

@@ -270,6 +270,22 @@ DECISIONS: Final[Mapping[str, Decision]] = {
             "activity_event_id": "only decides which of two activities of a version is the first",
         },
     ),
+    "sweeps": Decision(
+        internal=dict.fromkeys(
+            (
+                "kind",
+                "resource",
+                "cursor",
+                "changed_until",
+                "seen",
+                "published",
+                "started_at",
+                "noted_at",
+                "finished_at",
+            ),
+            "what backfill and reconcile note for themselves, and tell through their commands",
+        ),
+    ),
     "user_data": Decision(
         internal=dict.fromkeys(
             ("user_id", "key", "value", "version", "version_event_id"),

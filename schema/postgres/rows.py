@@ -25,6 +25,10 @@ SessionsStatus: TypeAlias = Literal[
     "pending", "active", "ended", "removed", "revoked", "expired", "abandoned", "replaced"
 ]
 
+SweepsKind: TypeAlias = Literal["backfill", "reconcile"]
+
+SweepsResource: TypeAlias = Literal["users", "organizations", "memberships", "sessions"]
+
 UserDataKey: TypeAlias = Literal[
     "preferences",
     "feature_flags",
@@ -392,6 +396,31 @@ class SessionsRow(Struct, frozen=True, kw_only=True):
     """its svix-id; decides between equal versions"""
 
 
+class SweepsRow(Struct, frozen=True, kw_only=True):
+    """How far backfill and reconcile have come, one row for each resource."""
+
+    kind: SweepsKind
+    """backfill | reconcile"""
+    resource: SweepsResource
+    """users | organizations | memberships | sessions"""
+    cursor: str | None
+    """where to go on; null at the beginning, and once it is finished"""
+    changed_until: int | None
+    """updated_at in ms up to which all changes at Clerk were looked at; null before the first that
+    was finished
+    """
+    seen: int
+    """how many Clerk had"""
+    published: int
+    """how many of them were put on Kafka"""
+    started_at: datetime
+    """when it began; the snapshots it publishes bear this time"""
+    noted_at: datetime
+    """when this was written"""
+    finished_at: datetime | None
+    """when it was through; null while it runs or after a crash"""
+
+
 class UserDataRow(Struct, frozen=True, kw_only=True):
     """What the application and Clerk's events tell of a user, one row for each key."""
 
@@ -503,6 +532,7 @@ ROWS: Final[dict[str, type[Struct]]] = {
     "posts": PostsRow,
     "relay_progress": RelayProgressRow,
     "sessions": SessionsRow,
+    "sweeps": SweepsRow,
     "user_data": UserDataRow,
     "user_names": UserNamesRow,
     "users": UsersRow,

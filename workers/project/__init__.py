@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from schema.kafka.clerk import Envelope, read_ms, time_from_ms
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
 from workers.project.organizations import (
     project_invitation,
     project_membership,
@@ -36,6 +37,12 @@ PROJECTIONS: Final[Mapping[str, Projection]] = {
     "organizationMembership.updated": project_membership,
     "organizationMembership.deleted": project_membership,
     "organizationInvitation.accepted": project_invitation,
+    f"{SNAPSHOT}user": project_user,
+    f"{SNAPSHOT}session": project_session,
+    f"{SNAPSHOT}organization": project_organization,
+    f"{SNAPSHOT}organizationMembership": project_membership,
+    f"{ABSENCE}user": project_user_deletion,
+    f"{ABSENCE}organization": project_organization_deletion,
 }
 """Event type -> what it changes; every other type changes nothing here."""
 
@@ -50,4 +57,6 @@ def project(envelope: Envelope, event_id: str) -> tuple[Row, ...]:
         return ()
     timestamp = read_ms(envelope.timestamp or 0, "$.timestamp")
     occurred_at = None if envelope.timestamp is None else time_from_ms(timestamp)
-    return tuple(projection(envelope, Stamp(timestamp, event_id, occurred_at)))
+    # When somebody looked at Clerk must not decide between what they saw and a webhook.
+    order = 0 if envelope.type.startswith(SNAPSHOT) else timestamp
+    return tuple(projection(envelope, Stamp(order, event_id, occurred_at)))

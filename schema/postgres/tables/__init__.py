@@ -14,6 +14,7 @@ from schema.postgres.tables.organizations import INVITATIONS, MEMBERSHIPS, ORGAN
 from schema.postgres.tables.outbox import OUTBOX, RELAY_PROGRESS
 from schema.postgres.tables.posts import POSTS
 from schema.postgres.tables.sessions import SESSIONS
+from schema.postgres.tables.sweeps import SWEEPS
 from schema.postgres.tables.user_data import USER_DATA, USER_NAMES
 from schema.postgres.tables.users import USERS
 
@@ -32,6 +33,7 @@ __all__ = [
     "POSTS",
     "RELAY_PROGRESS",
     "SESSIONS",
+    "SWEEPS",
     "USERS",
     "USER_DATA",
     "USER_NAMES",

@@ -1,0 +1,1 @@
+"""Walk through what Clerk has: page by page, while it changes."""
