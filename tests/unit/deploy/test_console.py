@@ -11,7 +11,7 @@ import pytest
 
 from deploy import console
 from deploy.announce import DEVELOPMENT_USER, _created
-from deploy.check import check
+from deploy.check import CHAOS, check
 from deploy.environment import ROOT
 from deploy.errors import OperatorError, explain
 from deploy.home import Home, find_home
@@ -220,26 +220,63 @@ def test_real_sessions_replace_development_tokens(tmp_path: Path, door: str) -> 
     assert "CLERK_JWT_KEY" not in theirs
 
 
+class Tools:
+    """Stands for all that `check` runs: each says its name and ends as it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **codes: int) -> None:
+        self.codes = codes
+        self.checks: list[str] = []
+        self.tests: list[list[str]] = []
+        monkeypatch.setattr(subprocess, "run", self._run)
+        monkeypatch.setattr(subprocess, "call", self._call)
+
+    def _run(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        self.checks.append(command[2])
+        code = self.codes.get(command[2], 0)
+        return subprocess.CompletedProcess(command, code, stdout=f"{command[2]} [says]\n")
+
+    def _call(self, command: list[str], **_: object) -> int:
+        self.tests.append(command[2:])
+        return self.codes.get(
+            "chaos" if command[-1] == CHAOS and len(command) == 4 else "pytest", 0
+        )
+
+
 def test_the_last_word_is_pytests(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every check runs; one that fails makes the whole fail, also where the tests pass."""
-    ran: list[str] = []
-
-    def call(command: list[str], **_: object) -> int:
-        ran.append(command[2])
-        return int(command[2] == "mypy")
-
-    monkeypatch.setattr(subprocess, "call", call)
+    tools = Tools(monkeypatch, mypy=1)
 
     assert check((), open_console()) == 1
-    assert ran == ["ruff", "ruff", "mypy", "basedpyright", "pytest"]
-    assert "failed: mypy" in capsys.readouterr().out
+    assert sorted(tools.checks) == ["basedpyright", "mypy", "ruff", "ruff"]
+    assert len(tools.tests) == 2
+    said = capsys.readouterr().out
+    assert "$ mypy\nmypy [says]\n$ basedpyright\nbasedpyright [says]\nfailed: mypy\n" in said
+
+
+@pytest.mark.parametrize("codes", [{"pytest": 3}, {"chaos": 3}, {"pytest": 3, "chaos": 1}])
+def test_all_tests_run_and_the_first_failure_is_told(
+    monkeypatch: pytest.MonkeyPatch, codes: dict[str, int]
+) -> None:
+    """Whichever half fails, and whatever a linter says."""
+    tools = Tools(monkeypatch, ruff=1, **codes)
+
+    assert check((), open_console()) == 3
+    assert len(tools.tests) == 2
+
+
+def test_who_interrupts_the_tests_has_them_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other half is not begun."""
+    tools = Tools(monkeypatch, pytest=2)
+
+    assert check((), open_console()) == 2
+    assert len(tools.tests) == 1
 
 
 def test_where_all_is_well_the_exit_code_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the checks and the tests alike."""
-    monkeypatch.setattr(subprocess, "call", lambda *_, **__: 0)
+    Tools(monkeypatch)
 
     assert (_run_console("test"), _run_console("test", "-x")) == (0, 0)
 
