@@ -33,7 +33,7 @@ WORKERS: Final = (
 )
 
 TESTS: Final = (
-    ("pytest", *WORKERS, "--ignore", CHAOS),
+    ("pytest", *WORKERS, f"--ignore={CHAOS}"),
     ("pytest", CHAOS),  # alone: its workers' sessions run out while somebody else is busy
 )
 """They run one after the other."""
