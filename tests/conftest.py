@@ -18,6 +18,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from docker.client import DockerClient
 from docker.errors import DockerException
+from hypothesis import HealthCheck, settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     ReadTopic = Callable[[str], Awaitable[list[ConsumerRecord[Any, Any]]]]
+
+# Unless asked, property tests try the same examples in every run; and they take the time they take.
+settings.register_profile(
+    "clerkwork",
+    derandomize="HYPOTHESIS_RANDOM" not in os.environ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("clerkwork")
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "schema/kafka/samples"

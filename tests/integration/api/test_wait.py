@@ -88,7 +88,7 @@ async def test_a_write_is_read_as_soon_as_it_is_committed(
 
     assert response.status == 200
     assert (await response.json())["first_name"] == "Grace"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4.5
 
 
 async def test_what_others_cannot_see_is_waited_for_too(client: Client, users: Users) -> None:
@@ -101,7 +101,7 @@ async def test_what_others_cannot_see_is_waited_for_too(client: Client, users: U
     response = await asked
 
     assert (response.status, (await response.json())["version"]) == (200, 2)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4.5
 
 
 @pytest.mark.parametrize(("by", "status"), [("user_1", 403), ("user_2", 404), ("user_9", 200)])
@@ -115,7 +115,7 @@ async def test_nothing_newer_comes_of_who_is_deleted(
     asked = asyncio.create_task(client.get(path, by=by, Prefer="wait=10"))
     await asyncio.sleep(0.1)
     await write(user_event("user_1", at=5, kind="user.deleted"))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(8):
         response = await asked
 
     assert response.status == status
