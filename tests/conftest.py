@@ -45,7 +45,7 @@ settings.load_profile("clerkwork")
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "schema/kafka/samples"
 
-_LONG = ("/order/test_order_proof.py", "/deploy/")
+_LONG = ("/order/test_order_proof.py", "/deploy/", "/chaos/test_relay.py")
 
 # What a developer has exported must not decide what a test sees.
 _OURS = (
