@@ -11,13 +11,11 @@ import pytest
 
 from deploy import console
 from deploy.announce import DEVELOPMENT_USER, _created
-from deploy.check import CHAOS, check
 from deploy.environment import ROOT
 from deploy.errors import OperatorError, explain
 from deploy.home import Home, find_home
 from deploy.stack import Stack, StackError
 from deploy.system import Wishes, describe_system
-from deploy.terminal import open_console
 from deploy.topics import TopicError
 from schema.kafka.clerk import USER, read_data, read_envelope
 
@@ -218,79 +216,6 @@ def test_real_sessions_replace_development_tokens(tmp_path: Path, door: str) -> 
 
     assert "CLERK_JWT_KEY" in ours
     assert "CLERK_JWT_KEY" not in theirs
-
-
-class Tools:
-    """Stands for all that `check` runs: each says its name and ends as it is told to."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **codes: int) -> None:
-        self.codes = codes
-        self.checks: list[str] = []
-        self.tests: list[list[str]] = []
-        monkeypatch.setattr(subprocess, "run", self._run)
-        monkeypatch.setattr(subprocess, "call", self._call)
-
-    def _run(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        self.checks.append(command[2])
-        code = self.codes.get(command[2], 0)
-        return subprocess.CompletedProcess(command, code, stdout=f"{command[2]} [says]\n")
-
-    def _call(self, command: list[str], **_: object) -> int:
-        self.tests.append(command[2:])
-        return self.codes.get("chaos" if command[-1] == CHAOS else "pytest", 0)
-
-
-def test_the_last_word_is_pytests(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Every check runs; one that fails makes the whole fail, also where the tests pass."""
-    tools = Tools(monkeypatch, mypy=1)
-
-    assert check((), open_console()) == 1
-    assert sorted(tools.checks) == ["basedpyright", "mypy", "ruff", "ruff"]
-    assert len(tools.tests) == 2
-    said = capsys.readouterr().out
-    assert "$ mypy\nmypy [says]\n$ basedpyright\nbasedpyright [says]\nfailed: mypy\n" in said
-
-
-@pytest.mark.parametrize("codes", [{"pytest": 3}, {"chaos": 3}, {"pytest": 3, "chaos": 1}])
-def test_all_tests_run_and_the_first_failure_is_told(
-    monkeypatch: pytest.MonkeyPatch, codes: dict[str, int]
-) -> None:
-    """Whichever half fails, and whatever a linter says."""
-    tools = Tools(monkeypatch, ruff=1, **codes)
-
-    assert check((), open_console()) == 3
-    assert len(tools.tests) == 2
-
-
-def test_who_interrupts_the_tests_has_them_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other half is not begun."""
-    tools = Tools(monkeypatch, pytest=2)
-
-    assert check((), open_console()) == 2
-    assert len(tools.tests) == 1
-
-
-def test_where_all_is_well_the_exit_code_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the checks and the tests alike."""
-    Tools(monkeypatch)
-
-    assert (_run_console("test"), _run_console("test", "-x")) == (0, 0)
-
-
-def test_with_arguments_only_pytest_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are pytest's own, options included, and so is the exit code."""
-    ran: list[list[str]] = []
-
-    def call(command: list[str], **_: object) -> int:
-        ran.append(command[2:])
-        return 5
-
-    monkeypatch.setattr(subprocess, "call", call)
-
-    assert _run_console("test", "tests/unit", "-x", "-k", "token") == 5
-    assert ran == [["pytest", "tests/unit", "-x", "-k", "token"]]
 
 
 def test_the_development_user_is_one_of_clerks() -> None:
