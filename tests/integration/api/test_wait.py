@@ -131,7 +131,7 @@ async def test_a_wait_is_bounded(client: Client, users: Users, *, known: bool) -
         "/v1/users/user_2?min_version=200000", by="user_1", Prefer="respond-async, WAIT=1"
     )
 
-    assert 0.9 < time.monotonic() - started < 4
+    assert 0.9 < time.monotonic() - started < 8
     assert (response.status, await code(response)) == (504, "VERSION_NOT_REACHED")
     assert response.headers["Preference-Applied"] == "wait=1"
     assert response.headers["Retry-After"] == "1"
@@ -169,7 +169,7 @@ async def test_who_waits_holds_no_connection(serve: Serve, database_url: str, us
             for number in range(61)
         ]
         refused = await next(asyncio.as_completed(asked))  # so that all others wait
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(8):
             others = await asyncio.gather(*(client.get("/v1/me", by="user_0") for _ in range(20)))
         await users.connection.execute("UPDATE users SET version = 2")
         found = await asyncio.gather(*asked)
