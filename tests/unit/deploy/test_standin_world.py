@@ -71,7 +71,7 @@ def test_what_is_told_looks_like_clerks_own_webhooks(world: World) -> None:
         assert theirs - ours <= ({"data.last_active_at"} if "organization." in told.type else set())
         assert read_subject(read_envelope(told.body)).id == told.id
         assert json.loads(told.body)["instance_id"] == INSTANCE_ID
-    assert len(told_types) == 12
+    assert len(told_types) == 13
 
 
 def test_the_clock_moves_with_every_change(world: World) -> None:
