@@ -106,7 +106,9 @@ async def _walk_changed(clerk: Clerk, since_ms: int, limit: int) -> AsyncGenerat
             pages += 1
             if page.seen:
                 latest_ms = max(latest_ms, page.seen[0].updated_at) if pages == 1 else latest_ms
-            yield _since(page, since_ms)
+            changed = _since(page, since_ms)
+            if changed.seen or changed.unreadable:
+                yield changed
             if page.seen and page.seen[-1].updated_at < since_ms:
                 break
         if pages <= 1:
