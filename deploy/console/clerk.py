@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from deploy.console.groups import CLERK, app
 from deploy.errors import OperatorError
 
@@ -25,9 +29,21 @@ def connect() -> int:
 
 
 @app.command(group=CLERK)
-def doctor() -> int:
-    """Look whether everything is as it should be, and say what to do where it is not."""
-    raise OperatorError("not there yet")
+def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Look whether everything is as it should be, and say what to do where it is not.
+
+    Looks at whatever of Kafka, PostgreSQL and Clerk the environment names; exit code 1 when
+    something is wrong.
+
+    Parameters
+    ----------
+    json
+        A line of JSON.
+    """
+    from deploy.doctor.run import run_doctor
+    from deploy.terminal import open_console
+
+    return run_doctor(open_console(), as_json=json)
 
 
 @app.command(name="stand-in", group=CLERK)
