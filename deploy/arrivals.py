@@ -5,7 +5,6 @@ On the same topics are snapshots, canaries, and what `clerkwork send` makes up.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from schema.kafka.headers import SOURCE, read_headers
 from schema.kafka.topics import CLERK_EVENTS, UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Mapping
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
@@ -28,11 +27,12 @@ TAIL: Final = 200
 _OURS: Final = re.compile(r"msg_[0-9a-f]{24}")
 """The ids that our own samples have; Svix's have 27 characters of more kinds."""
 
-_PLACES: Final = [
+PLACES: Final = [
     TopicPartition(topic.name, number)
     for topic in (*CLERK_EVENTS, UNREADABLE)
     for number in range(topic.partitions)
 ]
+"""Where webhooks go, as ingest puts them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +75,14 @@ def read_arrival(record: ConsumerRecord[Any, Any]) -> Arrival | None:
     )
 
 
-async def find_latest(consumer: AIOKafkaConsumer, *, tail: int = TAIL) -> Arrival | None:
-    """Return the latest arrival among the last `tail` records of each partition.
+async def find_latest(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], *, tail: int = TAIL
+) -> Arrival | None:
+    """Return the latest arrival among the last `tail` records before each end.
 
     Raises KafkaError.
     """
-    ends = await consumer.end_offsets(_PLACES)
-    starts = await consumer.beginning_offsets(_PLACES)
+    starts = await consumer.beginning_offsets(PLACES)
     begin = {place: max(starts[place], end - tail) for place, end in ends.items()}
     left = {place for place, at in begin.items() if at < ends[place]}
     consumer.assign(list(left))
@@ -94,23 +95,6 @@ async def find_latest(consumer: AIOKafkaConsumer, *, tail: int = TAIL) -> Arriva
             latest = max([*arrivals, *([latest] if latest else [])], key=_stored, default=None)
         left = {place for place in left if await consumer.position(place) < ends[place]}
     return latest
-
-
-async def begin_now(consumer: AIOKafkaConsumer) -> None:
-    """Let `follow` begin with what comes from now on. Raises KafkaError."""
-    consumer.assign(_PLACES)
-    ends = await consumer.end_offsets(_PLACES)
-    for place, end in ends.items():
-        consumer.seek(place, end)
-
-
-async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[ConsumerRecord[Any, Any]]:
-    """Yield records as they come, for ever. Raises KafkaError."""
-    while True:
-        for records in (await consumer.getmany(timeout_ms=500)).values():
-            for record in records:
-                yield record
-        await asyncio.sleep(0)
 
 
 def _stored(arrival: Arrival) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from deploy.console.groups import CLERK, app
 from deploy.errors import OperatorError
@@ -23,9 +23,33 @@ def reconcile() -> int:
 
 
 @app.command(group=CLERK)
-def connect() -> int:
-    """Connect an instance of Clerk's, step by step."""
-    raise OperatorError("not there yet")
+def connect(
+    *,
+    url: str | None = None,
+    wait: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=3600))] = 120,
+    yes: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Connect an instance of Clerk's, step by step, each of them proved.
+
+    Checks the keys, proves that a public address leads to ingest, says what to enter in Clerk's
+    dashboard, proves the signing secret, waits for Clerk's test event, and offers the backfill.
+    Run again, it looks at what is done and goes on with the rest. Secrets that are not in the
+    environment are asked for.
+
+    Parameters
+    ----------
+    url
+        The public address of ingest, such as that of a tunnel; asked for unless given.
+    wait
+        For how many seconds Clerk's test event is waited for.
+    yes
+        Backfill without asking.
+    """
+    from deploy.connect.run import run_connect
+    from deploy.connect.visit import Wishes
+    from deploy.terminal import open_console
+
+    return run_connect(Wishes(url=url, wait_s=wait, yes=yes), open_console())
 
 
 @app.command(group=CLERK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from deploy.arrivals import find_latest
+from deploy.arrivals import PLACES, find_latest
 from deploy.doctor.patient import kafka_reader
 from deploy.doctor.postgres import tell_age
 from deploy.doctor.verdict import Verdict, fine, warn
@@ -20,7 +20,7 @@ QUIET_S: Final = 24 * 3600.0
 async def check_arrivals() -> Verdict:
     """Look when Clerk said something last."""
     async with kafka_reader() as consumer:
-        return judge_arrival(await find_latest(consumer))
+        return judge_arrival(await find_latest(consumer, await consumer.end_offsets(PLACES)))
 
 
 def judge_arrival(latest: Arrival | None) -> Verdict:

@@ -1,4 +1,4 @@
-"""Would each process start with this environment?"""
+"""Settings: whether each process would start with this environment."""
 
 from __future__ import annotations
 

@@ -58,16 +58,20 @@ async def _look(check: Check, bound_s: float) -> Verdict:
         return skip(f"{error}.")
     except TimeoutError:
         return wrong(f"No answer within {bound_s:.0f} s.", "See whether the server hangs.")
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+    except Exception as error:  # noqa: BLE001 - one broken check must not hide what others found
+        return explain(error)
+
+
+def explain(error: Exception) -> Verdict:
+    """Return what it means that a check ended so."""
+    kind = type(error).__name__
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return skip("The database lacks a table or a column for that.", "Run clerkwork migrate.")
-    except asyncpg.InsufficientPrivilegeError:
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return wrong(
             "PostgreSQL does not let the user of DATABASE_URL read that.",
             "Grant it SELECT on the tables of clerkwork.",
         )
-    except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        return wrong(f"Refused: {type(error).__name__}.", "See the log of the server that refuses.")
-    except Exception as error:  # noqa: BLE001 - one broken check must not hide what others found
-        return wrong(
-            f"The check itself has failed: {type(error).__name__}.", "Report it to its makers."
-        )
+    if isinstance(error, KafkaError | asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
+        return wrong(f"Refused: {kind}.", "See the log of the server that refuses.")
+    return wrong(f"The check itself has failed: {kind}.", "Report it to its makers.")

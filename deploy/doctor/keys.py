@@ -17,7 +17,6 @@ from schema.clerk.settings import ClerkSettings
 from schema.http.tokens.jwks import FETCH_ERRORS, fetch_jwks
 from schema.http.tokens.keys import parse_jwks, parse_pem
 from schema.http.tokens.settings import TokenSettings
-from schema.ops.settings import split_commas
 
 SECRET: Final = "CLERK_WEBHOOK_SIGNING_SECRET"  # noqa: S105 - the variable's name
 NOTABLE_S: Final = 30.0
@@ -36,8 +35,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 async def check_signing_secret() -> Verdict:
     """Look whether the secrets can be ones of Svix's; whether they are right, only Clerk knows."""
-    secrets = split_commas(os.environ.get(SECRET, ""))
-    if not isinstance(secrets, tuple) or not secrets:
+    secrets = [each.strip() for each in os.environ.get(SECRET, "").split(",") if each.strip()]
+    if not secrets:
         return skip(f"{SECRET} is not set here.")
     try:
         build_webhooks(secrets)

@@ -37,11 +37,10 @@ async def check_postgres() -> Verdict:
     """Look whether PostgreSQL answers, and is new enough."""
     try:
         async with database() as connection:
-            row = await connection.fetchrow(_SQL["describe_server"])
+            [row] = await connection.fetch(_SQL["describe_server"])
             zone = await connection.fetchval(_SQL["find_time_zone"])
     except AwayError as error:
         return wrong(f"{error}.", "Start it, or correct DATABASE_URL.")
-    assert row
     return judge_server(row["version"], row["version_text"], zone=zone)
 
 
@@ -57,8 +56,7 @@ async def check_postgres_clock() -> Verdict:
     """Look how far our clock is from the database's."""
     async with database() as connection:
         before = time.time()
-        row = await connection.fetchrow(_SQL["describe_server"])
-    assert row
+        [row] = await connection.fetch(_SQL["describe_server"])
     return judge_clock((before + time.time()) / 2 - row["seconds"], of="PostgreSQL's")
 
 
@@ -122,8 +120,8 @@ async def check_stops() -> Verdict:
 async def check_letters() -> Verdict:
     """Look whether dead letters wait for somebody."""
     async with database() as connection:
-        row = await connection.fetchrow(_SQL["count_letters"], MOST_COUNTED)
-    if row is None or not row["letters"]:
+        [row] = await connection.fetch(_SQL["count_letters"], MOST_COUNTED)
+    if not row["letters"]:
         return fine("none waits")
     return warn(
         f"{row['letters']} wait, the oldest for {tell_age(row['now'] - row['oldest'])}.",
@@ -153,8 +151,7 @@ async def check_relay() -> Verdict:
     """Look whether a relay publishes changes, and how far behind it is."""
     async with database() as connection:
         holders = await connection.fetchval(_SQL["count_relays"])
-        row = await connection.fetchrow(_BACKLOG["measure_backlog"], 0, MOST_COUNTED)
-    assert row
+        [row] = await connection.fetch(_BACKLOG["measure_backlog"], 0, MOST_COUNTED)
     return judge_relay(active=bool(holders), pending=row["pending"], lag_s=row["lag"])
 
 
@@ -175,4 +172,3 @@ def tell_age(age: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
