@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
 from deploy.console.groups import CLERK, app
 from deploy.errors import OperatorError
+from deploy.terminal import open_console
+
+Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.command(group=CLERK)
-def backfill() -> int:
-    """Publish every user, organization and membership that Clerk has."""
-    raise OperatorError("not there yet")
+def backfill(
+    *,
+    only: Annotated[
+        tuple[Literal["users", "organizations", "memberships"], ...], Parameter(negative=())
+    ] = (),
+    restart: Flag = False,
+    wait: bool = True,
+    dry_run: Flag = False,
+) -> int:
+    """Publish every user, organization and membership that Clerk has.
+
+    They go to KAFKA_BOOTSTRAP_SERVERS as snapshots, by the way that webhooks take: what is newer
+    here stays. At most CLERK_API_SHARE of what Clerk allows the key in CLERK_SECRET_KEY is asked.
+    Whatever breaks it off, it goes on there when it is run again. Exit code 0 only when
+    everything is through and, unless nobody waits for that, applied to DATABASE_URL.
+
+    Parameters
+    ----------
+    only
+        What to publish; may be repeated. Everything unless given.
+    restart
+        Begin anew, though one that broke off could be gone on with.
+    wait
+        Wait until workers have applied everything.
+    dry_run
+        Count, compare with the tables, estimate how long it would take; publish nothing.
+    """
+    from deploy.backfill.run import Wishes, run_backfill
+
+    wishes = Wishes(only=only, restart=restart, wait=wait, dry_run=dry_run)
+    return run_backfill(wishes, open_console())
 
 
 @app.command(group=CLERK)
@@ -27,7 +58,7 @@ def connect(
     *,
     url: str | None = None,
     wait: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=3600))] = 120,
-    yes: Annotated[bool, Parameter(negative=())] = False,
+    yes: Flag = False,
 ) -> int:
     """Connect an instance of Clerk's, step by step, each of them proved.
 
@@ -47,13 +78,12 @@ def connect(
     """
     from deploy.connect.run import run_connect
     from deploy.connect.visit import Wishes
-    from deploy.terminal import open_console
 
     return run_connect(Wishes(url=url, wait_s=wait, yes=yes), open_console())
 
 
 @app.command(group=CLERK)
-def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+def doctor(*, json: Flag = False) -> int:
     """Look whether everything is as it should be, and say what to do where it is not.
 
     Looks at whatever of Kafka, PostgreSQL and Clerk the environment names; exit code 1 when
@@ -65,7 +95,6 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         A line of JSON.
     """
     from deploy.doctor.run import run_doctor
-    from deploy.terminal import open_console
 
     return run_doctor(open_console(), as_json=json)
 
@@ -91,7 +120,6 @@ def stand_in(
     """
     from deploy.standin.app import TEST_KEY
     from deploy.standin.serve import serve_stand_in
-    from deploy.terminal import open_console
 
     return serve_stand_in(
         users=users,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MANY: Final = 10_000
 """So many records that wait are worth a look: seconds of a worker's work, or one that hangs."""
 
+_MEMBERS: Final = 5
+"""Where the members are in what aiokafka gives as a group, which is a tuple."""
+
 NAMED: Final = 3
 """How many are named where there are more."""
 
@@ -143,7 +146,7 @@ class Group:
 async def check_workers() -> Verdict:
     """Look whether workers consume, and how far behind they are."""
     async with kafka_admin() as admin:
-        [described] = await admin.describe_consumer_groups([GROUP])
+        described: list[Any] = await admin.describe_consumer_groups([GROUP])
         committed = await admin.list_consumer_group_offsets(GROUP)
     async with kafka_reader() as consumer:
         places = [
@@ -155,7 +158,7 @@ async def check_workers() -> Verdict:
         begun = {place: held.offset for place, held in committed.items() if held.offset >= 0}
         starts = await consumer.beginning_offsets([each for each in places if each not in begun])
     waiting = sum(max(0, end - (begun | starts).get(place, end)) for place, end in ends.items())
-    return judge_group(Group(members=len(described.groups[0][5]), waiting=waiting))
+    return judge_group(Group(members=len(described[0].groups[0][_MEMBERS]), waiting=waiting))
 
 
 def judge_group(group: Group) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
-NAME = "clerkwork-doctor"
+NAME: Final = "clerkwork-doctor"
 """What the servers see."""
 
-ANSWER_S = 4.0
+ANSWER_S: Final = 4.0
 """How long a server may take to answer; less than a check may take."""
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -99,7 +99,7 @@ async def clerk() -> AsyncIterator[Clerk]:
         yield asked
 
 
-def _kafka_arguments() -> dict[str, object]:
+def _kafka_arguments() -> dict[str, Any]:
     # aiokafka logs each failed attempt; the verdict says it.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
