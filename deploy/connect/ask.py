@@ -53,4 +53,4 @@ class Terminal:
 
 def _require_somebody(question: str, instead: str) -> None:
     if not sys.stdin.isatty():
-        raise OperatorError(f"{question} Nobody is here to answer: {instead}.")
+        raise OperatorError(f"{question}: nobody is here to answer: {instead}.")

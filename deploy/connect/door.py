@@ -46,7 +46,7 @@ def ingest_port() -> int:
 
 
 def _ask(visit: Visit) -> str:
-    return visit.person.ask("The public address, https://…:", instead="say --url")
+    return visit.person.ask("The public address, https://…", instead="say --url")
 
 
 async def _try(visit: Visit, text: str) -> str:

@@ -64,7 +64,7 @@ async def check_keys(visit: Visit) -> Instance:
 
 def _ask_key(visit: Visit) -> str:
     key = visit.person.ask_secret(
-        f"The secret key of your instance ({_WHERE}):", instead=f"set {KEY}"
+        f"The secret key of your instance ({_WHERE})", instead=f"set {KEY}"
     )
     if not key.startswith(tuple(REQUESTS_PER_10_S)):
         raise StepError(

@@ -51,7 +51,7 @@ async def prove_secret(visit: Visit, watcher: Watcher, *, url: str, instance_id:
 
 def _read_secrets(visit: Visit) -> tuple[str, ...]:
     if not os.environ.get(SECRET):
-        question = f"The signing secret ({_WHERE}):"
+        question = f"The signing secret ({_WHERE})"
         remember(SECRET, visit.person.ask_secret(question, instead=f"set {SECRET}"))
     secrets = tuple(each.strip() for each in os.environ[SECRET].split(",") if each.strip())
     try:
