@@ -91,23 +91,29 @@ async def test_clerks_wish_for_patience_is_granted(scene: Scene) -> None:
 
 async def test_what_cannot_be_published_or_applied_is_named(scene: Scene) -> None:
     """By its id alone; the others arrive, and the exit code says that not all is through."""
-    scene.world.populate(users=10)
-    good = set(scene.world.users)
-    bad = scene.world.create_user(id="user_with a space").id
-    dead = scene.world.create_user(first_name="N" * 5000).id
+    world = scene.world
+    world.populate(users=10, organizations=1, members=3)
+    ageless = world.create_user(created_at=None).id
+    good = set(world.users)
+    dead = world.create_user(first_name="N" * 5000).id
+    world.users[world.create_user().id]["id"] = None
+    lonely = next(iter(world.memberships))
+    world.memberships[lonely]["public_user_data"] = None
     async with scene.worker():
-        filled = await scene.fill(only=("users",))
+        filled = await scene.fill()
     tell_end(filled, scene.console)
 
     said = scene.said.getvalue()
     assert not filled.sound
-    assert filled.swept[0].unreadable == (bad,)
-    assert "12 seen, 11 published, 1 unreadable" in said
-    assert f"unreadable: {bad}" in said
-    assert "in the ledger: 10 applied, 1 dead" in said
+    assert [each.unreadable for each in filled.swept] == [("",), (), (lonely,)]
+    assert "users: 13 seen, 12 published, 1 unreadable" in said
+    assert "memberships: 3 seen, 2 published, 1 unreadable" in said
+    assert f"unreadable: {lonely}" in said
+    assert "in the ledger: 11 applied, 1 dead" in said
     assert f" of {dead}: $.data.first_name" in said
     assert "NNN" not in said
     assert set(await scene.versions()) == good
+    assert ageless in good
 
 
 async def test_without_a_worker_nobody_waits_for_ever(
