@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.connect.keys import PATIENCE_S
 from deploy.connect.visit import StepError
-from deploy.doctor.postgres import tell_age
-from schema.clerk.client import (
-    ClerkRefusedError,
-    ClerkUnavailableError,
-    NotAtClerkError,
-    opened_clerk,
-)
+from deploy.doctor.ages import tell_age
+from schema.clerk.client import opened_clerk
+from schema.clerk.errors import ClerkRefusedError, ClerkUnavailableError, NotAtClerkError
+from schema.clerk.find import find_user
 from schema.clerk.settings import ClerkSettings
 from schema.ops.settings import read_settings
 
@@ -94,7 +91,7 @@ async def _tell_remains(visit: Visit, user_id: str) -> None:
     """Say what stays of an example: Clerk makes those up, and they name users it does not have."""
     try:
         async with opened_clerk(read_settings(ClerkSettings), patience_s=PATIENCE_S) as clerk:
-            await clerk.get(f"/users/{user_id}")
+            await find_user(clerk, user_id)
     except NotAtClerkError:
         visit.tell(f"Clerk has no user {user_id}: the example is made up, and its row stays here")
         visit.tell("until clerkwork reconcile --repair finds that out and deletes it.")

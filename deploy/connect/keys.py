@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from deploy.clerk.find import read_instance
 from deploy.connect.visit import KEY, StepError, Visit, remember
-from deploy.doctor.keys import Instance, judge_instance
+from deploy.doctor.keys import judge_instance
 from deploy.doctor.verdict import Status
-from schema.clerk.client import (
-    ClerkRefusedError,
-    ClerkUnavailableError,
-    NotAtClerkError,
-    opened_clerk,
-)
+from schema.clerk.client import opened_clerk
+from schema.clerk.errors import ClerkError, ClerkRefusedError, NotAtClerkError
 from schema.clerk.settings import REQUESTS_PER_10_S, ClerkSettings
 from schema.ops.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deploy.clerk.find import Instance
     from schema.clerk.client import Clerk
 
 PATIENCE_S: Final = 10.0
@@ -45,17 +43,15 @@ async def check_keys(visit: Visit) -> Instance:
     settings = read_settings(ClerkSettings)
     try:
         async with opened_clerk(settings, patience_s=PATIENCE_S) as clerk:
-            answer = await clerk.get("/instance")
-            instance = msgspec.json.decode(answer.body, type=Instance)
+            instance = await read_instance(clerk)
             issuer = await _find_issuer(clerk)
     except ClerkRefusedError as error:
         raise StepError(
             f"Clerk does not accept {KEY} ({error.status}). Copy it again: {_WHERE}."
         ) from error
-    except (ClerkUnavailableError, NotAtClerkError, msgspec.DecodeError) as error:
+    except ClerkError as error:
         raise StepError(
-            f"Clerk does not answer as it should at {settings.clerk_api_url}"
-            f" ({type(error).__name__}). Is CLERK_API_URL right?"
+            f"{error}, asked at {settings.clerk_api_url}. Is CLERK_API_URL right?"
         ) from error
     _judge(visit, instance, key=settings.clerk_secret_key.get_secret_value())
     _suggest(visit, _missing_lines(instance, issuer))

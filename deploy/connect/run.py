@@ -19,7 +19,6 @@ from deploy.connect.settings import ConnectSettings
 from deploy.connect.visit import Visit, Wishes
 from deploy.connect.watch import watching
 from deploy.database import refusing_in_words
-from deploy.doctor.run import run_doctor
 from deploy.signals import interruptible
 from schema.ops.settings import read_settings
 
@@ -40,6 +39,9 @@ def run_connect(wishes: Wishes, console: Console) -> int:
         with refusing_in_words(), capture_logs():
             url = asyncio.run(_walk_interruptibly(visit))
         with interruptible():
+            # Only now: it knows of migrations, and so takes long to import.
+            from deploy.doctor.run import run_doctor  # noqa: PLC0415 - see above
+
             code = fill(visit)
             visit.begin(7, "The whole, as the doctor sees it")
             code = run_doctor(console, as_json=False) or code

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from deploy.arrivals import PLACES, find_latest
+from deploy.doctor.ages import tell_age
 from deploy.doctor.patient import kafka_reader
-from deploy.doctor.postgres import tell_age
 from deploy.doctor.verdict import Verdict, fine, warn
 
 if TYPE_CHECKING:

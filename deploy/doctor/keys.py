@@ -7,12 +7,12 @@ import time
 from typing import Final
 
 import aiohttp
-import msgspec
 
+from deploy.clerk.find import Instance, read_instance
 from deploy.doctor.patient import AwayError, clerk, read
 from deploy.doctor.verdict import Verdict, fine, skip, warn, wrong
 from ingest.verify import TOLERANCE_S, build_webhooks
-from schema.clerk.client import ClerkRefusedError, ClerkUnavailableError
+from schema.clerk.errors import ClerkError, ClerkRefusedError
 from schema.clerk.settings import ClerkSettings
 from schema.http.tokens.jwks import FETCH_ERRORS, fetch_jwks
 from schema.http.tokens.keys import parse_jwks, parse_pem
@@ -24,13 +24,6 @@ NOTABLE_S: Final = 30.0
 
 KINDS: Final = {"sk_live_": "production", "sk_test_": "development"}
 """How a key begins -> the environment type of its instance."""
-
-
-class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance, as `GET /instance` answers: the Backend API's document, GetInstance."""
-
-    id: str
-    environment_type: str
 
 
 async def check_signing_secret() -> Verdict:
@@ -77,19 +70,15 @@ async def check_api_key() -> Verdict:
     key = read(ClerkSettings, "CLERK_SECRET_KEY").clerk_secret_key.get_secret_value()
     try:
         async with clerk() as asked:
-            answer = await asked.get("/instance")
+            instance = await read_instance(asked)
     except ClerkRefusedError as error:
         return wrong(
             f"Clerk does not accept CLERK_SECRET_KEY ({error.status}).",
             "Copy it again: Clerk's dashboard, API keys, Secret keys.",
         )
-    except ClerkUnavailableError:
-        return wrong("Clerk does not answer.", "See CLERK_API_URL, and Clerk's status page.")
-    return judge_instance(
-        msgspec.json.decode(answer.body, type=Instance),
-        key=key,
-        expected=os.environ.get("CLERK_INSTANCE_ID"),
-    )
+    except ClerkError as error:
+        return wrong(f"{error}.", "See CLERK_API_URL, and Clerk's status page.")
+    return judge_instance(instance, key=key, expected=os.environ.get("CLERK_INSTANCE_ID"))
 
 
 def judge_instance(instance: Instance, *, key: str, expected: str | None) -> Verdict:
@@ -114,8 +103,8 @@ async def check_clerk_clock() -> Verdict:
     async with clerk() as asked:
         try:
             answer = await asked.get("/instance")
-        except (ClerkRefusedError, ClerkUnavailableError) as error:
-            raise AwayError(f"Clerk does not answer ({type(error).__name__})") from error
+        except ClerkError as error:
+            raise AwayError(str(error)) from error
     return judge_clock(time.time() - answer.clock_ms / 1000, of="Clerk's")
 
 

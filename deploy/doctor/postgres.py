@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from deploy.doctor.ages import tell_age
 from deploy.doctor.keys import judge_clock
 from deploy.doctor.patient import AwayError, database
 from deploy.doctor.verdict import Verdict, fine, warn, wrong
@@ -163,12 +164,3 @@ def judge_relay(*, active: bool, pending: int, lag_s: float) -> Verdict:
     if lag_s > LATE_S:
         return warn(f"{told}.", "See the relay's log and /readyz.")
     return fine(f"active, {told}")
-
-
-def tell_age(age: timedelta) -> str:
-    """Return a span of time in its largest unit."""
-    seconds = max(0.0, age.total_seconds())
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -14,7 +14,9 @@ from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
 
 from deploy.arrivals import Arrival
+from deploy.clerk.find import Instance
 from deploy.doctor import run
+from deploy.doctor.ages import tell_age
 from deploy.doctor.arrivals import judge_arrival
 from deploy.doctor.environment import check_environment
 from deploy.doctor.examine import Check, Finding, examine, explain, has_wrong
@@ -26,7 +28,7 @@ from deploy.doctor.kafka import (
     judge_replication,
     judge_topics,
 )
-from deploy.doctor.keys import Instance, check_public_keys, check_signing_secret, judge_clock
+from deploy.doctor.keys import check_public_keys, check_signing_secret, judge_clock
 from deploy.doctor.keys import judge_instance as judge
 from deploy.doctor.patient import AwayError
 from deploy.doctor.postgres import (
@@ -34,7 +36,6 @@ from deploy.doctor.postgres import (
     judge_relay,
     judge_revision,
     judge_server,
-    tell_age,
 )
 from deploy.doctor.show import show
 from deploy.doctor.verdict import Status, Verdict, fine, warn, wrong

@@ -7,6 +7,7 @@ import contextlib
 import os
 import pty
 import sys
+import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,15 @@ class Session:
     def enter(self, text: str) -> None:
         """Type."""
         os.write(self.terminal, text.encode())
+
+    async def enter_hidden(self, text: str) -> None:
+        """Type a line once the terminal no longer shows what is typed; before, it is lost."""
+
+        async def shows() -> bool:
+            return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
+
+        await until(shows, lambda shown: not shown)
+        self.enter(f"{text}\n")
 
     def read(self) -> None:
         """Take what was written to the terminal."""
@@ -112,9 +122,9 @@ async def test_a_person_is_walked_through_it(
             interrupted = await first.process.wait()
         async with _connecting("--url", door.tunnel, "--wait", "60") as second:
             await second.wait_for("The secret key of your instance")
-            second.enter(f"{TEST_KEY}\n")
+            await second.enter_hidden(TEST_KEY)
             await second.wait_for("Signing Secret): ")
-            second.enter(f"{SECRET}\n")
+            await second.enter_hidden(SECRET)
             await second.wait_for("Clerk's test event")
             assert await door.deliver(world.create_user().body) == 202
             await second.wait_for("Fetch all of that now?")
