@@ -197,7 +197,8 @@ class Life(RuleBasedStateMachine):
         held = bool(self.policy.erase_after)
         expected = expected_tables(history, held=held, history_limit=limit, restored=self.restored)
         lines = differences(expected, await found_tables(self.pool))
-        lines += await wrongly_told(self.pool) + await wrongly_retold(self.pool)
+        lines += await wrongly_told(self.pool, restored=self.restored)
+        lines += await wrongly_retold(self.pool)
         assert not lines, describe(f"with {self.policy}", history, lines)
 
 
