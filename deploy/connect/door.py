@@ -54,7 +54,7 @@ async def _try(visit: Visit, text: str) -> str:
     await prove_door(url)
     visit.done(f"{url} leads to an ingest of clerkwork.")
     if url.startswith("http://"):
-        visit.tell("Clerk wants https; http is good for trials on this machine only.")
+        visit.tell("It is not https: that is good for trials on this machine only.")
     return url
 
 

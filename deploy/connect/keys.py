@@ -40,6 +40,7 @@ async def check_keys(visit: Visit) -> Instance:
     """Return the instance of the key, which is asked for where it is not set. Raises StepError."""
     if not os.environ.get(KEY):
         remember(KEY, _ask_key(visit))
+        visit.tell(f"Set {KEY} where backfill and reconcile are to run: it is kept nowhere.")
     settings = read_settings(ClerkSettings)
     try:
         async with opened_clerk(settings, patience_s=PATIENCE_S) as clerk:

@@ -43,6 +43,8 @@ def run_connect(wishes: Wishes, console: Console) -> int:
             from deploy.doctor.run import run_doctor  # noqa: PLC0415 - see above
 
             code = fill(visit)
+            if code == INTERRUPTED:
+                return code
             visit.begin(7, "The whole, as the doctor sees it")
             code = run_doctor(console, as_json=False) or code
     except KeyboardInterrupt:

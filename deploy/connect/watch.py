@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.arrivals import PLACES, Arrival, find_latest, read_arrival
 from deploy.database import connected
-from deploy.letters.desk import naming_kafka, reading
+from deploy.letters.desk import PATIENCE_S, naming_kafka, reading
 from schema.kafka.headers import read_headers
 from schema.postgres.statements import read_statements
 
@@ -100,8 +100,9 @@ async def watching(settings: ConnectSettings) -> AsyncIterator[Watcher]:
     """Watch while the context lasts, from now on. Raises OperatorError."""
     async with reading(settings, client=CLIENT) as consumer:
         with naming_kafka():
-            ends = await consumer.end_offsets(PLACES)
-            latest = await find_latest(consumer, ends)
+            async with asyncio.timeout(PATIENCE_S):
+                ends = await consumer.end_offsets(PLACES)
+                latest = await find_latest(consumer, ends)
             consumer.assign(PLACES)
             for place, end in ends.items():
                 consumer.seek(place, end)

@@ -49,6 +49,8 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "worker",
         "relay",
         "api",
+        "connect",
+        "doctor",
         "migrate",
         "maintain",
         "restore",
