@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
 from deploy.console.groups import CLERK, app
 from deploy.errors import OperatorError
+from deploy.terminal import open_console
+
+Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.command(group=CLERK)
-def backfill() -> int:
-    """Publish every user, organization and membership that Clerk has."""
-    raise OperatorError("not there yet")
+def backfill(
+    *,
+    only: Annotated[
+        tuple[Literal["users", "organizations", "memberships"], ...], Parameter(negative=())
+    ] = (),
+    restart: Flag = False,
+    wait: bool = True,
+    dry_run: Flag = False,
+) -> int:
+    """Publish every user, organization and membership that Clerk has.
+
+    They go to KAFKA_BOOTSTRAP_SERVERS as snapshots, by the way that webhooks take: what is newer
+    here stays. At most CLERK_API_SHARE of what Clerk allows the key in CLERK_SECRET_KEY is asked.
+    Whatever breaks it off, it goes on there when it is run again. Exit code 0 only when
+    everything is through and, unless nobody waits for that, applied to DATABASE_URL.
+
+    Parameters
+    ----------
+    only
+        What to publish; may be repeated. Everything unless given.
+    restart
+        Begin anew, though one that broke off could be gone on with.
+    wait
+        Wait until workers have applied everything.
+    dry_run
+        Count, compare with the tables, estimate how long it would take; publish nothing.
+    """
+    from deploy.backfill.run import Wishes, run_backfill
+
+    wishes = Wishes(only=only, restart=restart, wait=wait, dry_run=dry_run)
+    return run_backfill(wishes, open_console())
 
 
 @app.command(group=CLERK)
@@ -19,15 +54,49 @@ def reconcile() -> int:
 
 
 @app.command(group=CLERK)
-def connect() -> int:
-    """Connect an instance of Clerk's, step by step."""
-    raise OperatorError("not there yet")
+def connect(
+    *,
+    url: str | None = None,
+    wait: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=3600))] = 120,
+    yes: Flag = False,
+) -> int:
+    """Connect an instance of Clerk's, step by step, each of them proved.
+
+    Checks the keys, proves that a public address leads to ingest, says what to enter in Clerk's
+    dashboard, proves the signing secret, waits for Clerk's test event, and offers the backfill.
+    Run again, it looks at what is done and goes on with the rest. Secrets that are not in the
+    environment are asked for.
+
+    Parameters
+    ----------
+    url
+        The public address of ingest, such as that of a tunnel; asked for unless given.
+    wait
+        For how many seconds Clerk's test event is waited for.
+    yes
+        Backfill without asking.
+    """
+    from deploy.connect.run import run_connect
+    from deploy.connect.visit import Wishes
+
+    return run_connect(Wishes(url=url, wait_s=wait, yes=yes), open_console())
 
 
 @app.command(group=CLERK)
-def doctor() -> int:
-    """Look whether everything is as it should be, and say what to do where it is not."""
-    raise OperatorError("not there yet")
+def doctor(*, json: Flag = False) -> int:
+    """Look whether everything is as it should be, and say what to do where it is not.
+
+    Looks at whatever of Kafka, PostgreSQL and Clerk the environment names; exit code 1 when
+    something is wrong.
+
+    Parameters
+    ----------
+    json
+        A line of JSON.
+    """
+    from deploy.doctor.run import run_doctor
+
+    return run_doctor(open_console(), as_json=json)
 
 
 @app.command(name="stand-in", group=CLERK)
@@ -51,7 +120,6 @@ def stand_in(
     """
     from deploy.standin.app import TEST_KEY
     from deploy.standin.serve import serve_stand_in
-    from deploy.terminal import open_console
 
     return serve_stand_in(
         users=users,
