@@ -125,6 +125,7 @@ def await_newcomers(
                 waits=app[WAITS],
                 gauge=metrics.breaker_open,
             )
+            metrics.newcomers_served.set_function(lambda: float(producer.connected))
             newcomers = app[NEWCOMERS] = Newcomers(welcome.fetch, metrics=metrics)
             yield
             await newcomers.close()

@@ -76,6 +76,11 @@ class ApiMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self.newcomers_served = Gauge(
+            "clerkwork_newcomers_served",
+            "1 while Clerk is asked for them; 0 without its secret key, and while Kafka is away.",
+            registry=registry,
+        )
         self.streams = Gauge(
             "clerkwork_change_streams",
             "Streams of changes that are open.",
