@@ -31,7 +31,7 @@ MODULES: Final = {
     "canary": "deploy.canary",
 }
 """Process -> what Python runs, in the order in which they are started."""
-_SECRET_KEY: Final = "CLERK_SECRET_KEY"
+_SECRET_KEY: Final = "CLERK_SECRET_KEY"  # noqa: S105 - the name of a variable
 _CLERK_KEYS: Final = ("CLERK_JWT_KEY", "CLERK_JWKS_URL")
 
 
