@@ -14,6 +14,7 @@ import aiohttp
 from api.newcomers import NEWCOMERS, Newcomers
 from api.wait import WAITS, version_goal
 from schema.clerk.client import Clerk, ClerkRefusedError, ClerkUnavailableError, NotAtClerkError
+from schema.clerk.find import find_user
 from schema.clerk.settings import allowed_requests
 from schema.http.errors import HttpError
 from schema.kafka.clerk import MalformedEventError
@@ -88,7 +89,7 @@ class Welcome:
         with self._breaker.guard():
             try:
                 async with asyncio.timeout(ASK_S):
-                    return (await self._clerk.get(f"/users/{caller.clerk_id}")).body
+                    return (await find_user(self._clerk, caller.clerk_id)).body
             except TimeoutError:
                 raise ClerkUnavailableError from None
 
@@ -118,7 +119,8 @@ def await_newcomers(
         producer = Producer(
             connection_arguments(settings.kafka), client_id="clerkwork-api", timeout_s=PATIENCE_S
         )
-        async with aiohttp.ClientSession() as session, producer.running():
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(cookie_jar=jar) as session, producer.running():
             welcome = Welcome(
                 clerk=_clerk(settings, session),
                 producer=producer,
