@@ -136,7 +136,6 @@ class Gate:
         try:
             found = await self._look(app[POOL], key)
             if _is_awaited(found) and await _welcome(app, caller):
-                self.forget(caller.user_id)
                 found = await self._look(app[POOL], key)
         except DatabaseUnavailableError:
             if not public:

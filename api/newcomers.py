@@ -16,6 +16,7 @@ from cachetools import TLRUCache
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from uuid import UUID
 
     from schema.http.tokens.claims import Caller
     from schema.ops.metrics import ApiMetrics
@@ -51,11 +52,16 @@ class Newcomers:
         self,
         fetch: Callable[[Caller], Awaitable[Outcome]],
         *,
+        forget: Callable[[UUID], None],
         metrics: ApiMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`fetch` has a caller's user fetched and applied, within a time of its own."""
+        """`fetch` has a caller's user fetched and applied, within a time of its own.
+
+        `forget` is told afterwards of whom what was known may be old.
+        """
         self._fetch = fetch
+        self._forget = forget
         self._metrics = metrics
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._pauses: TLRUCache[str, float] = TLRUCache(
@@ -100,6 +106,7 @@ class Newcomers:
         finally:
             del self._fetching[caller.clerk_id]
             self._pauses[caller.clerk_id] = PAUSES_S.get(outcome, PAUSE_S)
+            self._forget(caller.user_id)
         self._count(outcome)
         log.info("newcomer_fetched", user_id=caller.clerk_id, outcome=outcome)
 

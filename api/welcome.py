@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from api.admit import GATE
 from api.newcomers import NEWCOMERS, Newcomers
 from api.wait import WAITS, version_goal
 from schema.clerk.client import Clerk, ClerkRefusedError, ClerkUnavailableError, NotAtClerkError
@@ -128,7 +129,9 @@ def await_newcomers(
                 gauge=metrics.breaker_open,
             )
             metrics.newcomers_served.set_function(lambda: float(producer.connected))
-            newcomers = app[NEWCOMERS] = Newcomers(welcome.fetch, metrics=metrics)
+            newcomers = app[NEWCOMERS] = Newcomers(
+                welcome.fetch, forget=app[GATE].forget, metrics=metrics
+            )
             yield
             await newcomers.close()
 

@@ -369,9 +369,14 @@ async def test_a_clerk_that_is_away_is_left_alone(
 
 
 async def test_a_worker_that_is_away_delays_for_a_moment(
-    open_api: Callable[..., Any], clerk: Clerk, database_url: str, users: Users
+    open_api: Callable[..., Any],
+    clerk: Clerk,
+    database_url: str,
+    users: Users,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What Clerk said is on Kafka; the request is told to come back, and then finds it."""
+    monkeypatch.setattr(welcome, "PATIENCE_S", 0.8)
     async with open_api(database_url) as api:
         user = clerk.sign_up()
         await api.refuse(user)
@@ -415,9 +420,10 @@ async def test_without_a_key_nothing_is_asked(client: Client) -> None:
 
 
 async def test_a_webhook_alone_is_enough(
-    api: Api, clerk: Clerk, producer: AIOKafkaProducer
+    api: Api, clerk: Clerk, producer: AIOKafkaProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where Clerk fails, the request that waited finds who has come meanwhile."""
+    monkeypatch.setattr(welcome, "ASK_S", 0.8)
     told = clerk.world.create_user(id=new_user_id(), first_name="Grace")
 
     async def deliver(_: web.Request) -> None:

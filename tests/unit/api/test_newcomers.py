@@ -17,6 +17,7 @@ from schema.postgres.ids import derive_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
 
 def caller(number: int = 1) -> Caller:
@@ -32,11 +33,15 @@ class World:
         self.now = 1000.0
         self.outcome: Outcome | Exception = "arrived"
         self.asked: list[str] = []
+        self.forgotten: list[UUID] = []
         self.answers = asyncio.Event()
         self.answers.set()
         self.registry = CollectorRegistry()
         self.newcomers = Newcomers(
-            self._fetch, metrics=ApiMetrics(self.registry), clock=lambda: self.now
+            self._fetch,
+            forget=self.forgotten.append,
+            metrics=ApiMetrics(self.registry),
+            clock=lambda: self.now,
         )
 
     async def _fetch(self, caller: Caller) -> Outcome:
@@ -75,6 +80,7 @@ async def test_however_many_requests_come_clerk_is_asked_once(world: World) -> N
 
     assert await asyncio.gather(*asked) == [True] * 50
     assert (world.counted("arrived"), world.counted("joined")) == (1, 49)
+    assert world.forgotten == [derive_id("user_1")]
 
 
 async def test_a_request_that_goes_away_takes_the_answer_from_nobody(world: World) -> None:
