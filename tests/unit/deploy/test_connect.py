@@ -190,8 +190,9 @@ def test_ctrl_c_ends_it_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
         ("msg_2abcDEFghiJKLmnoPQRstuVWXyz", "clerkwork/ingest", None, False),
         (new_event_id(), "ins_1", "user_1", True),
         ("msg_2abcDEFghiJKLmnoPQRstuVWXyz", "ins_1", f"{CANARY_PREFIX}-1-0", True),
-        ("snap_1", "clerkwork/backfill", "user_1", True),
+        ("look_1", "clerkwork/backfill", "user_1", True),
     ],
+    ids=["webhook", "quarantined", "sample", "canary", "look"],
 )
 def test_what_is_clerks_is_told_from_our_own(
     event_id: str,
