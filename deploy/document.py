@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from api.settings import ApiSettings
 from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
+from deploy.reconcile.settings import ReconcileSettings
 from ingest.settings import IngestSettings
 from schema.http.openapi.reference import write_reference
 from workers.relay.settings import RelaySettings
@@ -33,6 +34,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "maintain": MaintainSettings,
     "canary": CanarySettings,
+    "reconcile": ReconcileSettings,
 }
 _PLACE: Final = re.compile(r"(<!-- configuration -->\n).*?(<!-- /configuration -->)", re.DOTALL)
 
