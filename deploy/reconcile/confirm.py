@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deploy.reconcile.sides import Sides
 
     Connection = asyncpg.Connection[asyncpg.Record]
-    Suspect = Mapping[str, Any]
+    Suspect = Mapping[str, Any] | asyncpg.Record
 
 AT_ONCE: Final = 20
 """So many things are looked up at a time; Clerk's limit is the client's business."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from schema.postgres.statements import read_statements
@@ -21,17 +22,28 @@ async def begin_sweeps(connection: Connection, resources: Sequence[str]) -> None
     await connection.execute(_SQL["begin_sweeps"], list(resources))
 
 
-async def finish_sweep(
-    connection: Connection,
-    resource: str,
-    *,
-    seen: int,
-    published: int,
-    cursor: str | None = None,
-    changed_until: int | None = None,
-) -> None:
-    """Note that it is through; `changed_until` is a time of Clerk's, in ms."""
-    await connection.execute(_SQL["finish_sweep"], resource, seen, published, cursor, changed_until)
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """How far a look at one resource has come."""
+
+    resource: str
+    seen: int
+    published: int
+    cursor: str | None = None
+    changed_until: int | None = None
+    """A time of Clerk's, in ms; None leaves what was noted."""
+
+
+async def finish_sweep(connection: Connection, sweep: Sweep) -> None:
+    """Note that it is through."""
+    await connection.execute(
+        _SQL["finish_sweep"],
+        sweep.resource,
+        sweep.seen,
+        sweep.published,
+        sweep.cursor,
+        sweep.changed_until,
+    )
 
 
 async def read_watermark(connection: Connection) -> int | None:

@@ -28,11 +28,13 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
+    import asyncpg
+
     from deploy.reconcile.sides import Sides
     from schema.kafka.producer import Record
     from schema.kafka.snapshots import Kind
 
-    Suspect = Mapping[str, Any]
+    Suspect = Mapping[str, Any] | asyncpg.Record
 
 KINDS: Final[Mapping[str, Kind]] = {
     "users": "user",
@@ -178,7 +180,7 @@ def _write(kind: Kind, things: Iterable[bytes], clock_ms: int) -> list[Record]:
 async def opened_repair(
     sides: Sides, *, refused: frozenset[str], force: bool
 ) -> AsyncIterator[Repair]:
-    """Have a way to Kafka while the context lasts. Raises OperatorError where it does not answer."""
+    """Have a way to Kafka while the context lasts. Raises OperatorError where it is away."""
     arguments = connection_arguments(sides.settings)
     producer = Producer(arguments, client_id=CLIENT, timeout_s=10.0)
     async with producer.running():

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.clerk.find import read_instance
 from deploy.errors import OperatorError, explain
 from deploy.reconcile import note
 from deploy.reconcile.confirm import Ceiling, confirm_deleted_here
@@ -83,13 +83,11 @@ async def reconcile(
 
 async def require_instance(sides: Sides) -> None:
     """Raise OperatorError where CLERK_SECRET_KEY is that of another instance than ours."""
-    wanted = sides.settings.clerk_instance_id
-    answer = await sides.clerk.get("/instance")
-    found = msgspec.json.decode(answer.body).get("id")
-    if wanted and found != wanted:
+    wanted, found = sides.settings.clerk_instance_id, await read_instance(sides.clerk)
+    if wanted and found.id != wanted:
         raise OperatorError(
-            f"CLERK_SECRET_KEY is that of {found}, and CLERK_INSTANCE_ID says {wanted}: nothing was"
-            " compared."
+            f"CLERK_SECRET_KEY is that of {found.id}, and CLERK_INSTANCE_ID says {wanted}: nothing"
+            " was compared."
         )
 
 
@@ -161,14 +159,14 @@ async def _finish(sides: Sides, swept: Swept, report: Report, published: dict[st
     )
     resources = ["users"] if report.mode == "incremental" else [*swept.checked]
     for resource in resources:
-        await note.finish_sweep(
-            sides.connection,
-            resource,
+        done = note.Sweep(
+            resource=resource,
             seen=swept.checked[resource],
             published=published.get(resource, 0),
             cursor=swept.cursor if resource == "sessions" else None,
             changed_until=swept.changed_until if resource == "users" and not left else None,
         )
+        await note.finish_sweep(sides.connection, done)
 
 
 def run_reconcile(wishes: Wishes, console: Console) -> int:
@@ -265,6 +263,3 @@ def _progress(console: Console | None) -> Iterator[Callable[[str, int], None]]:
     }
     with bar:
         yield lambda resource, number: bar.advance(tasks[resource], number)
-
-
-__all__ = ["ExitCode", "Wishes", "reconcile", "require_instance", "run_reconcile"]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
+from deploy.clerk.page import read_list
 from deploy.clerk.walk import count_users
 from deploy.reconcile.compare import compare_things
 from deploy.reconcile.confirm import count_living, find_absent, suspect
@@ -68,15 +67,13 @@ async def _draw_theirs(sides: Sides, number: int, *, of: int) -> tuple[int, int]
     places = range(0, of, PAGE)
     wanted = min(len(places), -(-number // PAGE))
     seen = unreadable = 0
-    # Chance is wanted here, and not secrecy.
-    for offset in random.sample(places, wanted):  # noqa: S311 - not for secrets
-        answer = await sides.clerk.get(
-            "/users", {"limit": PAGE, "offset": offset, "order_by": "+created_at"}
+    for offset in random.sample(places, wanted):
+        query: dict[str, str | int] = {"limit": PAGE, "offset": offset, "order_by": "+created_at"}
+        items = read_list(await sides.clerk.get("/users", query))
+        unreadable += len(items.unreadable) + await compare_things(
+            sides.connection, items.things, clock_ms=items.clock_ms
         )
-        things = msgspec.json.decode(answer.body, type=list[msgspec.Raw])
-        raw = [bytes(thing) for thing in things]
-        unreadable += await compare_things(sides.connection, raw, clock_ms=answer.clock_ms)
-        seen += len(raw)
+        seen += len(items)
     return seen, unreadable
 
 

@@ -7,21 +7,21 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from deploy.reconcile.confirm import AT_ONCE, Seen, suspect
-from deploy.reconcile.look import Named, look
+from deploy.reconcile.look import look, read_status
 from schema.clerk.client import NotAtClerkError
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import asyncpg
+
     from deploy.reconcile.sides import Sides
 
-    Session = Mapping[str, Any]
+    Session = Mapping[str, Any] | asyncpg.Record
 
-OPEN: Final = frozenset({"pending", "active"})
+OPEN: Final = (None, "pending", "active")
 """What Clerk says of a session that has not ended."""
 
 _LOWEST: Final = uuid.UUID(int=0)
@@ -78,7 +78,7 @@ async def _find_ended(sides: Sides, row: Session) -> Seen | None:
     except NotAtClerkError as error:
         clock_ms = error.clock_ms
     else:
-        if msgspec.json.decode(answer.body, type=Named).status in OPEN:
+        if read_status(answer) in OPEN:
             return None
         clock_ms = answer.clock_ms
     return Seen(

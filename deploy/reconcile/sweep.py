@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
+from deploy.clerk.page import read_list
 from deploy.clerk.walk import (
     count_users,
     walk_changed_users,
@@ -17,20 +16,15 @@ from deploy.clerk.walk import (
 )
 from deploy.reconcile import note
 from deploy.reconcile.compare import COMPARISONS, compare_users, forget_named, name_all
-from deploy.reconcile.confirm import (
-    Ceiling,
-    confirm_absent,
-    confirm_deleted_here,
-    count_living,
-)
-from deploy.reconcile.look import Named
+from deploy.reconcile.confirm import confirm_absent, count_living
 from deploy.reconcile.sessions import look_at_sessions
 from schema.clerk.client import ClerkRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from deploy.clerk.walk import Page
+    from deploy.clerk.page import Page
+    from deploy.reconcile.confirm import Ceiling
     from deploy.reconcile.drift import Refusal
     from deploy.reconcile.sides import Sides
     from schema.clerk.client import Clerk
@@ -86,9 +80,8 @@ async def _begin(sides: Sides) -> Swept:
 
 async def find_latest_change(clerk: Clerk) -> int | None:
     """Return the greatest updated_at of any user, None where there is none."""
-    answer = await clerk.get("/users", {"limit": 1, "order_by": "-updated_at"})
-    latest = msgspec.json.decode(answer.body, type=list[Named])
-    return latest[0].updated_at if latest else None
+    items = read_list(await clerk.get("/users", {"limit": 1, "order_by": "-updated_at"}))
+    return items.seen[0].updated_at if items.seen else None
 
 
 async def _sweep(
@@ -99,6 +92,7 @@ async def _sweep(
     living = (await count_living(connection))[resource]
     began_ms = (await sides.clerk.get("/users/count")).clock_ms
     async for page in WALKS[resource](sides.clerk):
+        swept.unreadable[resource] += len(page.unreadable)
         swept.unreadable[resource] += await COMPARISONS[resource](connection, page)
         await name_all(connection, page)
         swept.checked[resource] += len(page.seen)
@@ -118,14 +112,3 @@ async def sweep_changes(sides: Sides, *, since_ms: int, progress: Progress) -> S
         swept.checked["users"] += len(page.seen)
         progress("users", len(page.seen))
     return swept
-
-
-__all__ = [
-    "WALKS",
-    "Progress",
-    "Swept",
-    "confirm_deleted_here",
-    "find_latest_change",
-    "sweep",
-    "sweep_changes",
-]
