@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 import json
 import random
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from ingest.route import route
 from schema.kafka.clerk import occurred_at, read_envelope, read_subject
 from schema.kafka.commands import COMMAND_TYPES
-from schema.kafka.headers import EventHeaders, write_event_headers
+from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT, write_absence, write_snapshot
 from tests.commands import raw_command
 from tests.factories import make_record
 from tests.integration.workers.order.facts import Told
@@ -22,12 +24,24 @@ from tests.integration.workers.order.worlds import SAMPLES, Data, Scribe, World,
 from workers.decode import Event, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 LETTERS: Final = "aBcD_-09"
 """How svix-ids go on, so that bytes order them differently from any language."""
 
 IGNORED: Final = ("email.created", "sms.created", "role.created", "organizationInvitation.created")
+STATUSES: Final = (
+    *("abandoned", "active", "ended", "expired"),
+    *("pending", "removed", "replaced", "revoked"),
+)
+"""What Clerk's Backend API can say of a session."""
+
+LATER_MS: Final = 4_102_444_800_000
+"""2100: whatever an operator gives back now, somebody gone then is gone again."""
+
+FOUND_OUT: Final = 0.4
+"""How many of those who leave do so without a webhook."""
+
 SESSIONS: Final = (
     *("session.created", "session.pending"),
     *("session.ended", "session.removed", "session.revoked"),
@@ -40,24 +54,30 @@ def seeded(seed: int) -> random.Random:
 
 
 def make_history(
-    chance: random.Random, tag: str, *, length: int, commands: float = 0
+    chance: random.Random, tag: str, *, length: int, commands: float = 0, looks: bool = True
 ) -> list[Told]:
-    """Return so many events of one world; so much of it are commands."""
+    """Return so many events of one world; so much of it are commands, and `looks` may be."""
     world = make_world(chance, tag)
     return [
         make_command(chance, world, number)
         if commands and chance.random() < commands
-        else make_event(chance, world, number)
+        else make_event(chance, world, number, looks=looks)
         for number in range(length)
     ]
 
 
-def make_event(chance: random.Random, world: World, number: int) -> Told:
-    """Return the `number`th event of a world, whose svix-id says nothing of when it was made."""
+def make_event(chance: random.Random, world: World, number: int, *, looks: bool = True) -> Told:
+    """Return the `number`th event of a world, whose svix-id says nothing of when it was made.
+
+    Unless `looks` are wanted, it is a webhook.
+    """
     scribe = Scribe(chance, world)
-    kinds = list(_WRITERS)
-    [family] = chance.choices(kinds, weights=[_WRITERS[kind][0] for kind in kinds])
-    kind, data = _WRITERS[family][1](scribe)
+    writers = _WRITERS | _LOOKERS if looks else _WRITERS
+    kinds = list(writers)
+    [family] = chance.choices(kinds, weights=[writers[kind][0] for kind in kinds])
+    kind, data = writers[family][1](scribe)
+    if kind.startswith((SNAPSHOT, ABSENCE)):
+        return make_look(kind, data, at=chance.choice(world.moments))
     body = copy.deepcopy(SAMPLES["user.created"]) | {"type": kind, "data": data}
     body["timestamp"] = scribe.time()
     if scribe.often(0.1):
@@ -68,9 +88,24 @@ def make_event(chance: random.Random, world: World, number: int) -> Told:
     return Told(event_id=event_id, body=body, subject=subject)
 
 
+def make_look(kind: str, data: Data, *, at: int) -> Told:
+    """Return what somebody saw at Clerk, as it is put on Kafka: the same look has the same id."""
+    known: Any = kind.rpartition(".")[2]
+    text = json.dumps(data).encode()
+    if kind.startswith(SNAPSHOT):
+        record = write_snapshot(known, text, looker="reconcile", seen_ms=at)
+    else:
+        record = write_absence(known, text, looker="reconcile", clock_ms=at)
+    headers, body = read_headers(record.headers), json.loads(record.value or b"")
+    return Told(event_id=headers["ce_id"], body=body, subject=headers.get("ce_subject"))
+
+
 def make_leaving(chance: random.Random, world: World, number: int) -> Told:
-    """Return the end of somebody in a world."""
+    """Return the end of somebody in a world: told, or found out, maybe long after all else."""
     user = chance.choice(world.users)
+    if chance.random() < FOUND_OUT:
+        at = chance.choice([*world.moments, LATER_MS, LATER_MS + 1])
+        return make_look(f"{ABSENCE}user", {"id": user}, at=at)
     body = SAMPLES["user.deleted"] | {"timestamp": chance.choice(world.moments)}
     body["data"] = body["data"] | {"id": user}
     return Told(event_id=f"msg_{world.tag}_{number}", body=body, subject=user)
@@ -150,11 +185,38 @@ def _ignored(scribe: Scribe) -> tuple[str, Data]:
     return kind, SAMPLES[kind]["data"] | {"user_id": user}
 
 
+def _seen(scribe: Scribe) -> tuple[str, Data]:
+    kind, data = scribe.chance.choice([_user, _user, _session, _organization, _membership])(scribe)
+    family = kind.partition(".")[0]
+    if family == "session":
+        data.pop("user", None)
+        data["status"] = scribe.chance.choice([*STATUSES, "new", None])
+    return f"{SNAPSHOT}{family}", data
+
+
+def _unseen(scribe: Scribe) -> tuple[str, Data]:
+    kind, data = scribe.chance.choice(
+        [_deleted_user, _deleted_organization, _membership, _session, _session]
+    )(scribe)
+    family = kind.partition(".")[0]
+    if family == "session":
+        known = ("id", "user_id", "updated_at", *(("created_at", "actor") * scribe.often(0.5)))
+        data = {name: data[name] for name in known if name in data}
+    return f"{ABSENCE}{family}", data
+
+
 def _bad(scribe: Scribe) -> tuple[str, Data]:
     kind, data = scribe.chance.choice([_user, _session, _organization, _membership])(scribe)
     spoil = scribe.chance.choice(_SPOILS[kind.partition(".")[0]])
     spoil(data)
     return kind, data
+
+
+def _badly_seen(scribe: Scribe) -> tuple[str, Data]:
+    kind, data = scribe.chance.choice([_user, _session, _organization])(scribe)
+    family = kind.partition(".")[0]
+    scribe.chance.choice(_SPOILS[family])(data)
+    return f"{SNAPSHOT}{family}", data
 
 
 def _without_time(data: Data) -> None:
@@ -200,7 +262,15 @@ _SPOILS: Final[Mapping[str, tuple[Callable[[Data], None], ...]]] = {
     "organizationMembership": (_without_organization, _without_member, _metadata_with_nul),
 }
 
-_WRITERS: Final[Mapping[str, tuple[int, Callable[[Scribe], tuple[str, Data]]]]] = {
+_Writers = dict[str, tuple[int, Callable[[Scribe], tuple[str, Data]]]]
+
+_LOOKERS: Final[_Writers] = {
+    "seen": (20, _seen),
+    "unseen": (6, _unseen),
+    "badly seen": (1, _badly_seen),
+}
+
+_WRITERS: Final[_Writers] = {
     "user": (28, _user),
     "user's end": (5, _deleted_user),
     "session": (28, _session),
