@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 
 from deploy.console.groups import CLERK, app
-from deploy.errors import OperatorError
 from deploy.terminal import open_console
 
 Flag = Annotated[bool, Parameter(negative=())]
