@@ -14,8 +14,8 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.backfill.desk import Desk
-    from deploy.backfill.resources import Resource
+    from deploy.clerk.resources import Resource
+    from deploy.clerk.sides import Sides
     from schema.clerk.client import Clerk
 
 PER_SECOND: Final = 1200
@@ -36,17 +36,20 @@ class Estimate:
     seconds: float
 
 
-async def estimate(desk: Desk, resources: Sequence[Resource]) -> list[Estimate]:
+async def estimate(sides: Sides, resources: Sequence[Resource]) -> list[Estimate]:
     """Count, and fetch one page of each resource to see how long that takes; publish nothing."""
-    [here] = await desk.connection.fetch(_SQL["count_rows"])
-    pace_s = 10 / desk.settings.requests_per_10_s
+    [here] = await sides.connection.fetch(_SQL["count_rows"])
+    pace_s = 10 / sides.settings.requests_per_10_s
     return [
-        await _estimate(desk.clerk, each, here=here[each.name], pace_s=pace_s) for each in resources
+        await _estimate(sides.clerk, each, here=here[each.name], pace_s=pace_s)
+        for each in resources
     ]
 
 
 async def _estimate(clerk: Clerk, resource: Resource, *, here: int, pace_s: float) -> Estimate:
-    total = await resource.count(clerk)
+    total = await resource.count_enabled(clerk)
+    if total is None:
+        return Estimate(resource=resource.name, at_clerk=0, here=here, requests=1, seconds=pace_s)
     began_s = time.monotonic()
     async with contextlib.aclosing(resource.walk(clerk)) as pages:
         await anext(pages, None)

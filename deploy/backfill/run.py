@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from deploy.backfill.desk import opened_desk, publishing
 from deploy.backfill.estimate import estimate
-from deploy.backfill.note import begin_sweeps, require_alone
-from deploy.backfill.resources import RESOURCES
+from deploy.backfill.outcomes import read_outcomes
 from deploy.backfill.settings import BackfillSettings
-from deploy.backfill.settle import read_ends, read_outcomes, wait_applied
-from deploy.backfill.show import showing
 from deploy.backfill.summarise import tell_beginning, tell_end, tell_estimates
 from deploy.backfill.sweep import sweep_through
-from deploy.database import refusing_in_words
+from deploy.clerk.publish import publishing
+from deploy.clerk.resources import RESOURCES
+from deploy.clerk.show import showing
+from deploy.clerk.sides import opened_sides, require_alone
+from deploy.clerk.sweeps import begin_sweeps, goes_on, read_sweeps
+from deploy.clerk.wait import read_ends, wait_applied
 from deploy.signals import interruptible
 from deploy.terminal import is_live
 from schema.clerk.client import ClerkUnavailableError
@@ -28,12 +29,16 @@ from schema.ops.settings import read_settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deploy.backfill.desk import Desk
-    from deploy.backfill.resources import Name, Resource
     from deploy.backfill.sweep import Swept
+    from deploy.clerk.resources import Name, Resource
+    from deploy.clerk.sides import Sides
+    from deploy.clerk.sweeps import Sweep
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it."""
+
+PATIENCE_S: Final = 60.0
+"""How long workers may apply nothing before nobody waits for them any more."""
 
 _GO_ON: Final = "What is published is noted: run clerkwork backfill again, and it goes on."
 
@@ -78,39 +83,49 @@ async def backfill(settings: BackfillSettings, wishes: Wishes, console: Console)
     is noted.
     """
     began_s = time.monotonic()
-    async with opened_desk(settings, console) as desk:
-        await require_alone(desk.connection)
-        names: list[Name] = [each.name for each in wishes.resources]
-        sweeps = await begin_sweeps(desk.connection, names, restart=wishes.restart)
-        tell_beginning(desk, sweeps)
-        async with publishing(settings) as producer:
+    async with opened_sides(settings, "backfill", console=console) as sides:
+        await require_alone(sides)
+        sweeps = await _begin(sides, wishes)
+        tell_beginning(sides, sweeps)
+        async with publishing(sides) as producer:
             swept = [
-                await sweep_through(desk, producer, resource, sweep)
+                await sweep_through(sides, producer, resource, sweep)
                 for resource, sweep in zip(wishes.resources, sweeps, strict=True)
             ]
         left = None
         if wishes.wait:
-            left = await _wait(desk)
-            swept = [await _with_outcomes(desk, each) for each in swept]
+            left = await _wait(sides)
+            swept = [await _with_outcomes(sides, each) for each in swept]
     return Filled(swept=tuple(swept), left=left, seconds=time.monotonic() - began_s)
 
 
-async def _wait(desk: Desk) -> int:
+async def _begin(sides: Sides, wishes: Wishes) -> list[Sweep]:
+    """Return the sweeps to make, and those already made by a backfill that broke off."""
+    names: list[str] = [each.name for each in wishes.resources]
+    known = [] if wishes.restart else await read_sweeps(sides.connection, sides.task)
+    sweeps = {each.resource: each for each in goes_on(known, names)}
+    new = [name for name in names if name not in sweeps]
+    for each in await begin_sweeps(sides.connection, sides.task, new, anew=True):
+        sweeps[each.resource] = each
+    return [sweeps[name] for name in names]
+
+
+async def _wait(sides: Sides) -> int:
     """Wait until everything is applied that is published by now; return what is not."""
-    ends = await read_ends(desk.settings)
-    with showing("applying", desk.console) as course:
-        return await wait_applied(desk.settings, desk.connection, ends, tell=course.left)
+    ends = await read_ends(sides)
+    with showing("applying", sides.console) as course:
+        return await wait_applied(sides, ends, idle_s=PATIENCE_S, tell=course.left)
 
 
-async def _with_outcomes(desk: Desk, swept: Swept) -> Swept:
-    outcomes = await read_outcomes(desk.connection, swept.resource.kind, swept.sweep)
+async def _with_outcomes(sides: Sides, swept: Swept) -> Swept:
+    outcomes = await read_outcomes(sides.connection, swept.resource.kind, swept.sweep)
     return replace(swept, outcomes=outcomes)
 
 
 async def rehearse(settings: BackfillSettings, wishes: Wishes, console: Console) -> None:
     """Say what there is to publish and how long that would take; publish nothing."""
-    async with opened_desk(settings, console) as desk:
-        tell_estimates(desk, await estimate(desk, wishes.resources))
+    async with opened_sides(settings, "backfill", console=console) as sides:
+        tell_estimates(sides, await estimate(sides, wishes.resources))
 
 
 def run_backfill(wishes: Wishes, console: Console) -> int:
@@ -125,7 +140,7 @@ def run_backfill(wishes: Wishes, console: Console) -> int:
     configure_logs(settings.model_copy(update=level))
     mend_connections()
     try:
-        with refusing_in_words(), interruptible():
+        with interruptible():
             if wishes.dry_run:
                 uvloop.run(rehearse(settings, wishes, console))
                 return 0

@@ -10,41 +10,41 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deploy.backfill.desk import Desk
     from deploy.backfill.estimate import Estimate
-    from deploy.backfill.note import Sweep
+    from deploy.backfill.outcomes import Outcomes
     from deploy.backfill.run import Filled
-    from deploy.backfill.settle import Outcomes
     from deploy.backfill.sweep import Swept
+    from deploy.clerk.sides import Sides
+    from deploy.clerk.sweeps import Sweep
 
 NAMED: Final = 20
 """How many ids are listed of a kind."""
 
 
-def tell_beginning(desk: Desk, sweeps: Sequence[Sweep]) -> None:
+def tell_beginning(sides: Sides, sweeps: Sequence[Sweep]) -> None:
     """Say whose things are fetched, how fast that may be, and where it goes on."""
-    desk.console.print(_tell_source(desk), markup=False)
+    sides.console.print(_tell_source(sides), markup=False)
     for each in sweeps:
         if each.finished_at or each.cursor:
             how = "is through" if each.finished_at else f"goes on after {each.seen}"
-            desk.console.print(
+            sides.console.print(
                 f"A backfill of {each.started_at:%Y-%m-%d %H:%M:%S} UTC broke off:"
                 f" {each.resource} {how}. With --restart it begins anew.",
                 markup=False,
             )
 
 
-def tell_estimates(desk: Desk, estimates: Iterable[Estimate]) -> None:
+def tell_estimates(sides: Sides, estimates: Iterable[Estimate]) -> None:
     """Say what there is, and how long it would take."""
-    desk.console.print(_tell_source(desk), markup=False)
+    sides.console.print(_tell_source(sides), markup=False)
     seconds = 0.0
     for each in estimates:
         seconds += each.seconds
-        desk.console.print(
+        sides.console.print(
             f"{each.resource}: {each.at_clerk} at Clerk, {each.here} living ones here;"
             f" {each.requests} requests, about {_spell(each.seconds)}"
         )
-    desk.console.print(f"A backfill would take about {_spell(seconds)}. Nothing was published.")
+    sides.console.print(f"A backfill would take about {_spell(seconds)}. Nothing was published.")
 
 
 def tell_end(filled: Filled, console: Console) -> None:
@@ -67,10 +67,10 @@ def tell_end(filled: Filled, console: Console) -> None:
     )
 
 
-def _tell_source(desk: Desk) -> str:
-    settings = desk.settings
+def _tell_source(sides: Sides) -> str:
+    settings = sides.settings
     return (
-        f"Clerk instance {desk.instance.id} ({desk.instance.environment_type}), at most"
+        f"Clerk instance {sides.instance.id} ({sides.instance.environment_type}), at most"
         f" {settings.requests_per_10_s} requests in 10 s: {settings.clerk_api_share:.0%} of what"
         f" {settings.kind_of_key} keys are allowed"
     )
@@ -78,6 +78,9 @@ def _tell_source(desk: Desk) -> str:
 
 def _tell_swept(swept: Swept) -> Iterable[str]:
     sweep = swept.sweep
+    if not swept.enabled:
+        yield f"{sweep.resource}: not enabled in this instance"
+        return
     unreadable = sweep.seen - sweep.published
     pace = f", {swept.here / swept.seconds:.0f}/s" if swept.here else ""
     yield (

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from deploy.backfill.note import finish_sweep, note_page
-from deploy.backfill.publish import publish, write_page
-from deploy.backfill.show import showing
+from deploy.backfill.write import write_page
+from deploy.clerk.publish import publish
+from deploy.clerk.show import showing
+from deploy.clerk.sweeps import note_sweep
 
 if TYPE_CHECKING:
-    from deploy.backfill.desk import Desk
-    from deploy.backfill.note import Sweep
-    from deploy.backfill.resources import Resource
-    from deploy.backfill.settle import Outcomes
-    from deploy.backfill.show import Course
+    from deploy.backfill.outcomes import Outcomes
+    from deploy.clerk.resources import Resource
+    from deploy.clerk.show import Course
+    from deploy.clerk.sides import Sides
+    from deploy.clerk.sweeps import Sweep
     from schema.kafka.producer import Producer
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,8 @@ class Swept:
     seconds: float = 0.0
     unreadable: tuple[str, ...] = ()
     """Ids of what cannot be a snapshot, of those met now."""
+    enabled: bool = True
+    """Whether the instance is to have any of it."""
     outcomes: Outcomes | None = None
     """What the ledger says of it, once that was read."""
 
@@ -45,7 +48,9 @@ class Swept:
         return self.sweep.seen == self.sweep.published and not failed
 
 
-async def sweep_through(desk: Desk, producer: Producer, resource: Resource, sweep: Sweep) -> Swept:
+async def sweep_through(
+    sides: Sides, producer: Producer, resource: Resource, sweep: Sweep
+) -> Swept:
     """Publish what Clerk has of a resource from where the sweep is; nothing when it is through.
 
     Raises OperatorError, and what the client and the driver raise; each page is noted.
@@ -53,12 +58,15 @@ async def sweep_through(desk: Desk, producer: Producer, resource: Resource, swee
     if sweep.finished_at:
         return Swept(resource=resource, sweep=sweep)
     began_s = time.monotonic()
-    total = await resource.count(desk.clerk)
+    total = await resource.count_enabled(sides.clerk)
+    if total is None:
+        await note_sweep(sides.connection, sides.task, sweep, finished=True)
+        return Swept(resource=resource, sweep=sweep, enabled=False)
     with showing(
-        resource.name, desk.console, total=total, done=sweep.seen, clerk=desk.clerk
+        resource.name, sides.console, total=total, done=sweep.seen, clerk=sides.clerk
     ) as course:
-        unreadable = await _publish_pages(desk, producer, resource, sweep, course)
-    finished = await finish_sweep(desk.connection, resource.name)
+        finished, unreadable = await _publish_pages(sides, producer, resource, sweep, course)
+    await note_sweep(sides.connection, sides.task, finished, finished=True)
     swept = Swept(
         resource=resource,
         sweep=finished,
@@ -77,18 +85,23 @@ async def sweep_through(desk: Desk, producer: Producer, resource: Resource, swee
 
 
 async def _publish_pages(
-    desk: Desk, producer: Producer, resource: Resource, sweep: Sweep, course: Course
-) -> list[str]:
-    """Publish page by page, note each, and return the ids of what cannot be read."""
+    sides: Sides, producer: Producer, resource: Resource, sweep: Sweep, course: Course
+) -> tuple[Sweep, list[str]]:
+    """Publish page by page, note each; return what to note in the end, and unreadable ids."""
     unreadable, before = list[str](), frozenset[str]()
-    pages = resource.walk(desk.clerk, cursor=sweep.cursor)
+    pages = resource.walk(sides.clerk, cursor=sweep.cursor)
     async with contextlib.aclosing(pages):
         async for page in pages:
             written = write_page(resource.kind, page, seen_ms=sweep.started_ms, before=before)
             await publish(producer, written.records)
-            at = replace(sweep, cursor=page.cursor)
-            await note_page(desk.connection, at, seen=written.seen, published=len(written.records))
+            sweep = replace(
+                sweep,
+                cursor=page.cursor,
+                seen=sweep.seen + written.seen,
+                published=sweep.published + len(written.records),
+            )
+            await note_sweep(sides.connection, sides.task, sweep)
             course.advance(written.seen)
             unreadable += written.unreadable
             before = written.ids
-    return unreadable
+    return replace(sweep, cursor=None), unreadable

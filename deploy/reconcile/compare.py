@@ -139,6 +139,11 @@ async def name_all(connection: Connection, page: Page) -> None:
     )
 
 
+async def make_room(connection: Connection) -> None:
+    """Have temporary tables for what Clerk has named, and for what seems to differ."""
+    await connection.execute(_SQL["make_room"])
+
+
 async def forget_named(connection: Connection) -> None:
     """Make room for the next resource."""
     await connection.execute(_SQL["forget_named"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from deploy.reconcile.sides import Sides
+    from deploy.clerk.sides import Sides
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Suspect = Mapping[str, Any] | asyncpg.Record

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from deploy.reconcile.drift import Drift
+from schema.kafka.changes import CANARY_PREFIX
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -25,3 +26,8 @@ async def count_drift(connection: Connection, *, most_ids: int | None) -> tuple[
         )
         found.append(Drift(**row, ids=tuple(each["clerk_id"] for each in ids)))
     return tuple(found)
+
+
+async def count_users(connection: Connection) -> int:
+    """Return how many users there are here whom Clerk should have too."""
+    return int(await connection.fetchval(_SQL["count_users"], CANARY_PREFIX))

@@ -13,3 +13,8 @@ SELECT clerk_id FROM suspects
 WHERE resource = $1 AND kind = $2 AND mended = $3
 ORDER BY clerk_id
 LIMIT $4
+
+-- name: count_users
+-- How many users there are whom Clerk should have too; canaries are ours alone.
+SELECT count(*) FROM users
+WHERE status NOT IN ('pending', 'deleted') AND NOT starts_with(clerk_id, $1)

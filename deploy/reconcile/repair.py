@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aiokafka import TopicPartition
 
-from deploy.errors import OperatorError
-from deploy.letters.desk import PATIENCE_S, naming_kafka
+from deploy.clerk.publish import publish
 from deploy.reconcile.confirm import AT_ONCE
 from deploy.reconcile.drift import ABSENT
 from deploy.reconcile.look import MANY, look, look_for_users
-from deploy.reconcile.sides import CLIENT
 from schema.clerk.client import NotAtClerkError
 from schema.kafka.clerk import MalformedEventError
-from schema.kafka.connections import connection_arguments
-from schema.kafka.producer import BrokerUnavailableError, Producer
 from schema.kafka.snapshots import write_absence, write_snapshot
 from schema.postgres.statements import read_statements
 
@@ -30,8 +26,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from deploy.reconcile.sides import Sides
-    from schema.kafka.producer import Record
+    from deploy.clerk.sides import Sides
+    from schema.kafka.producer import Producer, Record
     from schema.kafka.snapshots import Kind
 
     Suspect = Mapping[str, Any] | asyncpg.Record
@@ -65,7 +61,8 @@ class Repair:
         """Publish what mends the suspects; what is newest at Clerk by now, not what was seen."""
         await self._publish_snapshots()
         for resource in ("users", "organizations", "memberships"):
-            if resource not in self.refused:
+            # Memberships end with users and organizations: none, while those are in doubt.
+            if resource not in self.refused and not (resource == "memberships" and self.refused):
                 await self._publish_absences(resource)
         if not self.refused:
             await self._publish_sessions()
@@ -155,13 +152,7 @@ class Repair:
             yield rows
 
     async def _send(self, resource: str, records: Sequence[Record]) -> None:
-        try:
-            stored = await asyncio.gather(*map(self.producer.send, records))
-        except BrokerUnavailableError:
-            raise OperatorError(
-                "Kafka does not acknowledge what is to be mended: run this again later."
-            ) from None
-        for each in stored:
+        for each in await publish(self.producer, records):
             place = TopicPartition(each.topic, each.partition)
             self.ends[place] = max(self.ends.get(place, 0), each.offset + 1)
         self.published[resource] = self.published.get(resource, 0) + len(records)
@@ -174,16 +165,3 @@ def _write(kind: Kind, things: Iterable[bytes], clock_ms: int) -> list[Record]:
         with contextlib.suppress(MalformedEventError):
             records.append(write_snapshot(kind, thing, looker="reconcile", seen_ms=clock_ms))
     return records
-
-
-@contextlib.asynccontextmanager
-async def opened_repair(
-    sides: Sides, *, refused: frozenset[str], force: bool
-) -> AsyncIterator[Repair]:
-    """Have a way to Kafka while the context lasts. Raises OperatorError where it is away."""
-    arguments = connection_arguments(sides.settings)
-    producer = Producer(arguments, client_id=CLIENT, timeout_s=10.0)
-    async with producer.running():
-        with naming_kafka():
-            await asyncio.wait_for(producer.wait_connected(), PATIENCE_S)
-        yield Repair(sides=sides, producer=producer, refused=refused, force=force)

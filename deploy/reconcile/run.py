@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.clerk.find import read_instance
+from deploy.clerk.publish import publishing
+from deploy.clerk.sides import opened_sides, require_alone
+from deploy.clerk.sweeps import begin_sweeps, note_sweep, read_sweeps
+from deploy.clerk.wait import wait_applied
 from deploy.errors import OperatorError, explain
-from deploy.reconcile import note
+from deploy.reconcile.compare import make_room
 from deploy.reconcile.confirm import Ceiling, confirm_deleted_here
-from deploy.reconcile.count import count_drift
+from deploy.reconcile.count import count_drift, count_users
 from deploy.reconcile.drift import ExitCode, Report
 from deploy.reconcile.measure import write_metrics
-from deploy.reconcile.repair import opened_repair
+from deploy.reconcile.repair import Repair
 from deploy.reconcile.repeat import repeat
 from deploy.reconcile.sample import sample
 from deploy.reconcile.settings import ReconcileSettings
-from deploy.reconcile.settle import Patience, note_mended, settle, wait_applied
+from deploy.reconcile.settle import Patience, note_mended, settle
 from deploy.reconcile.show import MOST_SHOWN, show, show_json
-from deploy.reconcile.sides import opened_sides
 from deploy.reconcile.sweep import Swept, sweep, sweep_changes
-from deploy.terminal import is_live
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from deploy.reconcile.sides import Sides
+    from deploy.clerk.sides import Sides
+    from deploy.clerk.sweeps import Sweep
+
+
+RESOURCES: Final = ("users", "organizations", "memberships", "sessions")
+"""What a full run compares; one that is incremental the first alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +75,12 @@ async def reconcile(
     if wishes.sample and (wishes.repair or wishes.incremental):
         raise OperatorError("A sample only estimates: ask for it without --repair, --incremental.")
     began = time.monotonic()
-    async with opened_sides(settings) as sides:
-        await require_instance(sides)
-        if wishes.sample:
-            report = await _sample(sides, wishes)
-        else:
-            with _progress(console) as progress:
-                report = await _compare(sides, wishes, progress)
+    quiet = Console(quiet=True)
+    async with opened_sides(settings, "reconcile", console=console or quiet) as sides:
+        await require_alone(sides)
+        await make_room(sides.connection)
+        report = await (_sample if wishes.sample else _compare)(sides, wishes)
     return replace(report, seconds=time.monotonic() - began)
-
-
-async def require_instance(sides: Sides) -> None:
-    """Raise OperatorError where CLERK_SECRET_KEY is that of another instance than ours."""
-    wanted, found = sides.settings.clerk_instance_id, await read_instance(sides.clerk)
-    if wanted and found.id != wanted:
-        raise OperatorError(
-            f"CLERK_SECRET_KEY is that of {found.id}, and CLERK_INSTANCE_ID says {wanted}: nothing"
-            " was compared."
-        )
 
 
 async def _sample(sides: Sides, wishes: Wishes) -> Report:
@@ -104,19 +96,17 @@ async def _sample(sides: Sides, wishes: Wishes) -> Report:
     )
 
 
-async def _compare(sides: Sides, wishes: Wishes, progress: Callable[[str, int], None]) -> Report:
+async def _compare(sides: Sides, wishes: Wishes) -> Report:
     connection = sides.connection
-    watermark = await note.read_watermark(connection) if wishes.incremental else None
-    resources = ["users", "organizations", "memberships", "sessions"]
+    known = {each.resource: each for each in await read_sweeps(connection, sides.task)}
+    watermark = known["users"].changed_until if wishes.incremental and "users" in known else None
+    resources = RESOURCES if watermark is None else RESOURCES[:1]
+    begun = await begin_sweeps(connection, sides.task, resources, anew=False)
     if watermark is None:
-        await note.begin_sweeps(connection, resources)
-        swept = await sweep(
-            sides, ceiling=wishes.ceiling, sessions=wishes.sessions, progress=progress
-        )
+        cursor = known["sessions"].cursor if "sessions" in known else None
+        swept = await sweep(sides, ceiling=wishes.ceiling, sessions=wishes.sessions, cursor=cursor)
     else:
-        await note.begin_sweeps(connection, resources[:1])
-        since_ms = watermark - int(wishes.overlap_s * 1000)
-        swept = await sweep_changes(sides, since_ms=since_ms, progress=progress)
+        swept = await sweep_changes(sides, since_ms=watermark - int(wishes.overlap_s * 1000))
     behind = await settle(sides, wishes.patience)
     await confirm_deleted_here(sides)
     published: dict[str, int] = {}
@@ -133,40 +123,43 @@ async def _compare(sides: Sides, wishes: Wishes, progress: Callable[[str, int], 
         repaired=wishes.repair,
         published=sum(published.values()),
         users_at_clerk=swept.users_at_clerk,
-        users_here=await note.count_users(connection),
+        users_here=await count_users(connection),
     )
     if not behind:
-        await _finish(sides, swept, report, published)
+        for each in begun:
+            await _finish(sides, each, swept, report, published)
     return report
 
 
 async def _repair(sides: Sides, wishes: Wishes, swept: Swept) -> tuple[dict[str, int], int]:
     """Mend; return how many records that took, and how many of them are not applied yet."""
     refused = frozenset(refusal.resource for refusal in swept.refusals)
-    async with opened_repair(sides, refused=refused, force=wishes.ceiling.force) as repair:
+    async with publishing(sides) as producer:
+        repair = Repair(sides=sides, producer=producer, refused=refused, force=wishes.ceiling.force)
         await repair.publish_all()
     behind = await wait_applied(sides, repair.ends, within_s=wishes.patience.workers_s)
     await note_mended(sides.connection)
     return repair.published, behind
 
 
-async def _finish(sides: Sides, swept: Swept, report: Report, published: dict[str, int]) -> None:
+async def _finish(
+    sides: Sides, sweep: Sweep, swept: Swept, report: Report, published: Mapping[str, int]
+) -> None:
     """Note how far this run has come: no further than to where nothing is left to mend."""
+    name = sweep.resource
     left = any(
         drift.left
         for drift in report.drifts
         if drift.resource == "users" and drift.kind in {"missing", "stale"}
     )
-    resources = ["users"] if report.mode == "incremental" else [*swept.checked]
-    for resource in resources:
-        done = note.Sweep(
-            resource=resource,
-            seen=swept.checked[resource],
-            published=published.get(resource, 0),
-            cursor=swept.cursor if resource == "sessions" else None,
-            changed_until=swept.changed_until if resource == "users" and not left else None,
-        )
-        await note.finish_sweep(sides.connection, done)
+    done = replace(
+        sweep,
+        seen=swept.checked[name],
+        published=published.get(name, 0),
+        cursor=swept.cursor if name == "sessions" else None,
+        changed_until=swept.changed_until if name == "users" and not left else None,
+    )
+    await note_sweep(sides.connection, sides.task, done, finished=True)
 
 
 def run_reconcile(wishes: Wishes, console: Console) -> int:
@@ -205,22 +198,9 @@ async def _run(settings: ReconcileSettings, wishes: Wishes, console: Console) ->
 
 async def compare_and_tell(settings: ReconcileSettings, wishes: Wishes, console: Console) -> Report:
     """Compare once, and say what was found where that is wished."""
-    report = await reconcile(settings, wishes, console)
+    report = await reconcile(settings, wishes, None if wishes.as_json else console)
     tell = show_json if wishes.as_json else show
     tell(report, console)
     if wishes.metrics_file:
         write_metrics(report, wishes.metrics_file)
     return report
-
-
-@contextlib.contextmanager
-def _progress(console: Console | None) -> Iterator[Callable[[str, int], None]]:
-    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    off = console is None or not is_live()
-    bar = Progress(*columns, BarColumn(), console=console, transient=True, disable=off)
-    tasks = {
-        resource: bar.add_task(resource, total=None)
-        for resource in ("users", "organizations", "memberships", "sessions")
-    }
-    with bar:
-        yield lambda resource, number: bar.advance(tasks[resource], number)

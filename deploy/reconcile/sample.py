@@ -20,7 +20,7 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deploy.reconcile.sides import Sides
+    from deploy.clerk.sides import Sides
 
 PAGE: Final = 10
 """So many users are taken from one place: who were created one after the other may drift alike."""
@@ -109,6 +109,7 @@ def estimate(drifted: int, sampled: int, *, of: int) -> Share:
         sampled=sampled,
         drifted=drifted,
         of=of,
-        low=max(0.0, middle - spread),
-        high=min(1.0, middle + spread),
+        # At the ends the two are equal, but for what is lost in rounding.
+        low=middle - spread if drifted else 0.0,
+        high=middle + spread if drifted < sampled else 1.0,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from deploy.reconcile.sides import Sides
+    from deploy.clerk.sides import Sides
 
     Session = Mapping[str, Any] | asyncpg.Record
 

@@ -65,7 +65,3 @@ DELETE FROM suspects WHERE NOT differs
 -- name: note_mended
 -- What was mended, and what is left.
 UPDATE suspects SET mended = NOT differs
-
--- name: read_applied
--- How far workers have applied each partition.
-SELECT topic, partition, next_offset FROM applied_offsets WHERE topic = ANY($1::text[])

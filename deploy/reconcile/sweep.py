@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deploy.clerk.page import read_list
-from deploy.clerk.walk import (
-    count_users,
-    walk_changed_users,
-    walk_memberships,
-    walk_organizations,
-    walk_users,
-)
-from deploy.reconcile import note
+from deploy.clerk.resources import RESOURCES
+from deploy.clerk.show import showing
+from deploy.clerk.walk import count_users, walk_changed_users
 from deploy.reconcile.compare import COMPARISONS, compare_users, forget_named, name_all
 from deploy.reconcile.confirm import confirm_absent, count_living
 from deploy.reconcile.sessions import look_at_sessions
-from schema.clerk.client import ClerkRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
-    from deploy.clerk.page import Page
+    from deploy.clerk.resources import Resource
+    from deploy.clerk.sides import Sides
     from deploy.reconcile.confirm import Ceiling
     from deploy.reconcile.drift import Refusal
-    from deploy.reconcile.sides import Sides
     from schema.clerk.client import Clerk
-
-    Progress = Callable[[str, int], None]
-    """Called with a resource, and how much more of it was compared."""
-
-WALKS: Final[Mapping[str, Callable[[Clerk], AsyncIterator[Page]]]] = {
-    "users": walk_users,
-    "organizations": walk_organizations,
-    "memberships": walk_memberships,
-}
-"""Resource -> how all of it is walked through."""
 
 DATE_MS: Final = 1000
 """A Date tells whole seconds: Clerk's clock may have been so much further."""
-
-NOT_ENABLED: Final = "organization_not_enabled_in_instance"
-"""What Clerk's errors say where an instance has no organizations."""
 
 
 @dataclass(kw_only=True)
@@ -60,19 +40,19 @@ class Swept:
     users_at_clerk: int | None = None
 
 
-async def sweep(sides: Sides, *, ceiling: Ceiling, sessions: int, progress: Progress) -> Swept:
-    """Compare everything: first what Clerk has, then whom it has not named."""
+async def sweep(
+    sides: Sides, *, ceiling: Ceiling, sessions: int, cursor: str | None = None
+) -> Swept:
+    """Compare everything: first what Clerk has, then whom it has not named.
+
+    The look at so many `sessions` goes on from `cursor`.
+    """
     swept = await _begin(sides)
-    for resource in WALKS:
-        try:
-            await _sweep(sides, resource, swept, ceiling=ceiling, progress=progress)
-        except ClerkRefusedError as error:
-            if error.code != NOT_ENABLED:
-                raise
-    cursor = await note.read_cursor(sides.connection, "sessions")
-    looked, swept.cursor = await look_at_sessions(sides, most=sessions, cursor=cursor)
-    swept.checked["sessions"] = looked
-    progress("sessions", looked)
+    for resource in RESOURCES:
+        await _sweep(sides, resource, swept, ceiling=ceiling)
+    swept.checked["sessions"], swept.cursor = await look_at_sessions(
+        sides, most=sessions, cursor=cursor
+    )
     return swept
 
 
@@ -87,31 +67,38 @@ async def find_latest_change(clerk: Clerk) -> int | None:
     return items.seen[0].updated_at if items.seen else None
 
 
-async def _sweep(
-    sides: Sides, resource: str, swept: Swept, *, ceiling: Ceiling, progress: Progress
-) -> None:
-    connection = sides.connection
+async def _sweep(sides: Sides, resource: Resource, swept: Swept, *, ceiling: Ceiling) -> None:
+    """Compare all of a resource, unless the instance is to have none."""
+    name, connection = resource.name, sides.connection
+    total = await resource.count_enabled(sides.clerk)
+    if total is None:
+        return
     await forget_named(connection)
-    living = (await count_living(connection))[resource]
+    living = (await count_living(connection))[name]
     began_ms = (await sides.clerk.get("/users/count")).clock_ms + DATE_MS
-    async for page in WALKS[resource](sides.clerk):
-        swept.unreadable[resource] += len(page.unreadable)
-        swept.unreadable[resource] += await COMPARISONS[resource](connection, page)
-        await name_all(connection, page)
-        swept.checked[resource] += len(page.seen)
-        progress(resource, len(page.seen))
-    refusal = await confirm_absent(
-        sides, resource, before_ms=began_ms, living=living, ceiling=ceiling
-    )
+    swept.checked[name] = 0
+    with showing(name, sides.console, total=total, clerk=sides.clerk) as course:
+        async with contextlib.aclosing(resource.walk(sides.clerk)) as pages:
+            async for page in pages:
+                swept.unreadable[name] += len(page.unreadable)
+                swept.unreadable[name] += await COMPARISONS[name](connection, page)
+                await name_all(connection, page)
+                swept.checked[name] += len(page.seen)
+                course.advance(len(page.seen))
+    refusal = await confirm_absent(sides, name, before_ms=began_ms, living=living, ceiling=ceiling)
     if refusal:
         swept.refusals.append(refusal)
 
 
-async def sweep_changes(sides: Sides, *, since_ms: int, progress: Progress) -> Swept:
+async def sweep_changes(sides: Sides, *, since_ms: int) -> Swept:
     """Compare the users who changed at `since_ms`, a time of Clerk's, or later."""
     swept = await _begin(sides)
-    async for page in walk_changed_users(sides.clerk, since_ms=since_ms):
-        swept.unreadable["users"] += await compare_users(sides.connection, page)
-        swept.checked["users"] += len(page.seen)
-        progress("users", len(page.seen))
+    swept.checked["users"] = 0
+    with showing("users", sides.console, clerk=sides.clerk) as course:
+        async with contextlib.aclosing(walk_changed_users(sides.clerk, since_ms=since_ms)) as pages:
+            async for page in pages:
+                swept.unreadable["users"] += len(page.unreadable)
+                swept.unreadable["users"] += await compare_users(sides.connection, page)
+                swept.checked["users"] += len(page.seen)
+                course.advance(len(page.seen))
     return swept

@@ -13,17 +13,18 @@ from rich.console import Console
 from rich.progress import Progress
 from tenacity import wait_none
 
-from deploy.backfill import publish as module
-from deploy.backfill.note import Sweep, goes_on
-from deploy.backfill.publish import publish, write_page
-from deploy.backfill.resources import MEMBERSHIPS, USERS
+from deploy.backfill.outcomes import Failure, Outcomes
 from deploy.backfill.run import Filled, Wishes
 from deploy.backfill.settings import BackfillSettings
-from deploy.backfill.settle import Failure, Outcomes
-from deploy.backfill.show import Course, showing
 from deploy.backfill.summarise import tell_end
 from deploy.backfill.sweep import Swept
+from deploy.backfill.write import write_page
+from deploy.clerk import publish as module
 from deploy.clerk.page import Page, Seen
+from deploy.clerk.publish import publish
+from deploy.clerk.resources import MEMBERSHIPS, USERS
+from deploy.clerk.show import Course, showing
+from deploy.clerk.sweeps import Sweep, goes_on
 from deploy.errors import OperatorError
 from schema.kafka.producer import BrokerUnavailableError, Producer, Record
 
@@ -70,13 +71,15 @@ def test_one_that_broke_off_is_gone_on_with() -> None:
     organizations = make_sweep(resource="organizations", finished_at=None, cursor="50.1.org_1")
     memberships = make_sweep(resource="memberships", started_at=BEGAN - timedelta(days=9))
 
-    assert goes_on([users, organizations, memberships]) == [users, organizations]
+    sweeps = [users, organizations, memberships]
+    assert goes_on(sweeps, ["users", "organizations", "memberships"]) == [users, organizations]
+    assert goes_on(sweeps, ["users", "memberships"]) == []
 
 
 @pytest.mark.parametrize("changes", [{}, {"finished_at": None, "fresh": False}])
 def test_what_is_finished_or_long_ago_begins_anew(changes: dict[str, Any]) -> None:
     """A finished one by itself; one that broke off long ago, since Clerk has changed much since."""
-    assert goes_on([make_sweep(**changes)]) == []
+    assert goes_on([make_sweep(**changes)], ["users"]) == []
 
 
 def test_snapshots_bear_the_time_of_the_beginning() -> None:
@@ -142,7 +145,7 @@ async def test_a_page_is_sent_until_it_is_acknowledged(monkeypatch: pytest.Monke
 async def test_a_kafka_that_stays_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """In words that say how to go on."""
     monkeypatch.setattr(module._send.retry, "stop", lambda _: True)
-    with pytest.raises(OperatorError, match="run clerkwork backfill again"):
+    with pytest.raises(OperatorError, match="run this again"):
         await publish(_Flaky(1), ())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.backfill.note import read_sweeps
+from deploy.clerk.sweeps import read_sweeps
 from deploy.clerk.walk import PAGE
 from deploy.standin.refuse import RefusedError
 from schema.clerk.client import ClerkRefusedError
@@ -38,7 +38,8 @@ async def test_a_killed_one_is_gone_on_with(scene: Scene) -> None:
     process = await _start(scene, "--no-wait")
     victim.append(process)
     assert await process.wait() == -signal.SIGKILL
-    [broken] = [each for each in await read_sweeps(scene.database) if each.resource == "users"]
+    noted = await read_sweeps(scene.database, "backfill")
+    [broken] = [each for each in noted if each.resource == "users"]
     again = await _start(scene, "--no-wait")
     said, _ = await again.communicate()
     found = await scene.snapshots()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.backfill import settle
-from deploy.backfill.desk import CLIENT
-from deploy.backfill.note import read_sweeps
+from deploy.backfill import run
 from deploy.backfill.run import Wishes, rehearse
 from deploy.backfill.settings import BackfillSettings
 from deploy.backfill.summarise import tell_end
+from deploy.clerk.sides import LOCKS
+from deploy.clerk.sweeps import read_sweeps
 from deploy.database import connected
 from deploy.errors import OperatorError
 from deploy.standin.refuse import RefusedError
@@ -33,7 +33,7 @@ async def test_a_dry_run_tells_and_publishes_nothing(scene: Scene) -> None:
     assert "users: 30 at Clerk, 0 living ones here" in said
     assert "memberships: 10 at Clerk, 0 living ones here" in said
     assert "Nothing was published" in said
-    assert await read_sweeps(scene.database) == []
+    assert await read_sweeps(scene.database, "backfill") == []
     assert not await scene.snapshots()
 
 
@@ -41,8 +41,8 @@ async def test_of_two_at_once_the_second_is_told_of_the_first(scene: Scene) -> N
     """And publishes nothing; when the first has ended, however, it may."""
     url = BackfillSettings().database_url.get_secret_value()
     scene.world.populate(users=3)
-    async with connected(url, name=f"{CLIENT} ops@example") as other:
-        await other.execute("SELECT pg_advisory_lock(6241363)")
+    async with connected(url, name="clerkwork-backfill ops@example") as other:
+        await other.execute("SELECT pg_advisory_lock($1::integer)", LOCKS["backfill"])
         with pytest.raises(OperatorError, match=r"is running: clerkwork-backfill ops@example, si"):
             await scene.fill(wait=False)
         assert not await scene.snapshots()
@@ -67,7 +67,7 @@ async def test_a_key_that_is_not_ours_is_refused(
         await scene.fill()
 
     assert value.startswith("ins_") or value not in str(refused.value)
-    assert await read_sweeps(scene.database) == []
+    assert await read_sweeps(scene.database, "backfill") == []
 
 
 async def test_clerks_wish_for_patience_is_granted(scene: Scene) -> None:
@@ -120,7 +120,7 @@ async def test_without_a_worker_nobody_waits_for_ever(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is told, and everything published stays noted."""
-    monkeypatch.setattr(settle, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(run, "PATIENCE_S", 0.5)
     scene.world.populate(users=7)
     filled = await scene.fill(only=("users",))
     tell_end(filled, scene.console)

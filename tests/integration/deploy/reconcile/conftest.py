@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from rich.console import Console
 
+from deploy.clerk.sides import opened_sides
+from deploy.clerk.wait import read_ends, wait_applied
 from deploy.reconcile.confirm import Ceiling
 from deploy.reconcile.run import Wishes, reconcile
 from deploy.reconcile.settings import ReconcileSettings
-from deploy.reconcile.settle import Patience, wait_for_workers
-from deploy.reconcile.sides import opened_sides
+from deploy.reconcile.settle import Patience
 from deploy.stack.ports import free_port
 from deploy.standin.app import LIVE_KEY, running_stand_in
 from deploy.standin.trouble import Trouble
@@ -58,8 +61,7 @@ class Scene:
     async def hear(self, *told: Told | None, applied: bool = True) -> None:
         """Let webhooks arrive, and unless it is not wished wait until workers have applied them."""
         heard = [each for each in told if each is not None]
-        for each in heard:
-            await self.publish(each)
+        await asyncio.gather(*map(self.publish, heard))
         if applied:
             ids = [each.event_id for each in heard]
             await until(
@@ -175,8 +177,9 @@ async def scene(
     database: Database,
 ) -> Scene:
     """Both sides alike: users, organizations with members, and nobody else's leftovers."""
-    async with opened_sides(settings) as sides:
-        assert await wait_for_workers(sides, within_s=60) == 0
+    async with opened_sides(settings, "reconcile", console=Console(quiet=True)) as sides:
+        assert await wait_applied(sides, await read_ends(sides), within_s=60) == 0
+    trouble.asked.clear()
     await database.execute(f"TRUNCATE {TABLES} CASCADE")
     scene = Scene(
         world=world, trouble=trouble, settings=settings, producer=producer, database=database

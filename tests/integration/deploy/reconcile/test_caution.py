@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
+from deploy.clerk.sides import opened_sides, require_alone
 from deploy.errors import OperatorError
 from deploy.reconcile.drift import ExitCode
-from deploy.reconcile.sides import opened_sides
 from deploy.standin.world import INSTANCE_ID
 from tests.integration.deploy.reconcile.conftest import USERS, found
 
@@ -156,8 +157,10 @@ async def test_a_sample_mends_nothing(scene: Scene) -> None:
 
 async def test_one_runs_at_a_time(scene: Scene) -> None:
     """The second says so."""
-    async with opened_sides(scene.settings):
-        with pytest.raises(OperatorError, match="Another reconcile"):
+    quiet = Console(quiet=True)
+    async with opened_sides(scene.settings, "reconcile", console=quiet) as sides:
+        await require_alone(sides)
+        with pytest.raises(OperatorError, match=r"is running: clerkwork-reconcile \S+, since"):
             await scene.reconcile()
 
 

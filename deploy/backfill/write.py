@@ -1,28 +1,22 @@
-"""Publish a page: every thing on it as a snapshot, acknowledged before the page is noted."""
+"""Write a page: every thing on it as a snapshot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from deploy.errors import OperatorError
 from schema.kafka.clerk import Id, MalformedEventError
-from schema.kafka.producer import BrokerUnavailableError, Record
+from schema.kafka.producer import Record
 from schema.kafka.snapshots import write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from deploy.clerk.walk import Page
-    from schema.kafka.producer import Producer
     from schema.kafka.snapshots import Kind
-
-PATIENCE_S: Final = 120.0
-"""How long a page is sent again while Kafka does not acknowledge it."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,28 +70,3 @@ def _name(thing: bytes) -> str:
         return msgspec.json.decode(thing, type=_Named).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-
-
-async def publish(producer: Producer, records: tuple[Record, ...]) -> None:
-    """Put records on Kafka, for as long as that takes; again where it is in doubt.
-
-    Raises OperatorError when Kafka does not acknowledge them for too long.
-    """
-    try:
-        await _send(producer, records)
-    except BrokerUnavailableError as error:
-        raise OperatorError(
-            "Kafka does not acknowledge what is published. Is it up, does it have all topics"
-            " (clerkwork topics diff)? What is published is noted: run clerkwork backfill again,"
-            " and it goes on."
-        ) from error
-
-
-@retry(
-    retry=retry_if_exception_type(BrokerUnavailableError),
-    stop=stop_after_delay(PATIENCE_S),
-    wait=wait_random_exponential(multiplier=0.2, max=5),
-    reraise=True,
-)
-async def _send(producer: Producer, records: tuple[Record, ...]) -> None:
-    await producer.send_all(records)

@@ -1,9 +1,3 @@
--- name: read_applied
--- How far workers have applied each partition of some topics.
-SELECT topic, partition, next_offset
-FROM applied_offsets
-WHERE topic = ANY($1::text[])
-
 -- name: count_outcomes
 -- What became of the snapshots that one backfill has published. They share their time, so only one
 -- month of the ledger is looked through, once.

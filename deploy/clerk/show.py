@@ -1,4 +1,4 @@
-"""Show how a backfill goes: a bar with rate and time left; without a terminal, a line at times."""
+"""Show how a walk goes: a bar with rate and time left; without a terminal, a line at times."""
 
 from __future__ import annotations
 

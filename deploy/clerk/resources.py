@@ -1,4 +1,4 @@
-"""What there is to fill: users, organizations, memberships.
+"""What Clerk has many of: users, organizations, memberships.
 
 In this order those whom a membership names are there before it; any order would end the same.
 """
@@ -16,6 +16,7 @@ from deploy.clerk.walk import (
     walk_organizations,
     walk_users,
 )
+from schema.clerk.client import ClerkRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from deploy.clerk.walk import Page
     from schema.clerk.client import Clerk
     from schema.kafka.snapshots import Kind
+
+NOT_ENABLED: Final = "organization_not_enabled_in_instance"
+"""What Clerk's errors say where an instance has no organizations."""
 
 Name = Literal["users", "organizations", "memberships"]
 
@@ -38,6 +42,18 @@ class Resource:
     """Returns how many of it Clerk has."""
     walk: Callable[..., AsyncGenerator[Page, None]]
     """Returns its pages; close them when they are not read to the end."""
+
+    async def count_enabled(self, clerk: Clerk) -> int | None:
+        """Return how many of it Clerk has, None where the instance is to have none of the kind.
+
+        Raises what the client raises.
+        """
+        try:
+            return await self.count(clerk)
+        except ClerkRefusedError as error:
+            if error.code != NOT_ENABLED:
+                raise
+            return None
 
 
 USERS: Final = Resource(name="users", kind="user", count=count_users, walk=walk_users)
