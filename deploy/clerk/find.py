@@ -6,7 +6,7 @@ Each raises ClerkRefusedError and ClerkUnavailableError too.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -36,19 +36,41 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """development, staging or production."""
 
 
+class _Member(msgspec.Struct, frozen=True):
+    user_id: Any = None
+
+
+class _Membership(msgspec.Struct, frozen=True):
+    public_user_data: _Member | None = None
+
+
 async def find_organization(clerk: Clerk, organization_id: str) -> Answer:
     """Return what Clerk has of an organization."""
     return await clerk.get(f"/organizations/{as_segment(organization_id)}")
 
 
 async def find_membership(clerk: Clerk, organization_id: str, user_id: str) -> Answer:
-    """Return what Clerk has of a user's membership in an organization."""
+    """Return what Clerk has of a user's membership in an organization.
+
+    Raises ClerkUnavailableError when the answer is about somebody else: that proves no absence.
+    """
     path = f"/organizations/{as_segment(organization_id)}/memberships"
     answer = await clerk.get(path, {"user_id": user_id, "limit": 1})
     items = read_wrapped(answer)
     if not len(items):
         raise NotAtClerkError(answer.clock_ms)
-    return replace(answer, body=(items.things + items.unreadable)[0])
+    thing = (items.things + items.unreadable)[0]
+    if _read_member(thing) not in {None, user_id}:
+        raise ClerkUnavailableError("Clerk tells of another member than it was asked for")
+    return replace(answer, body=thing)
+
+
+def _read_member(thing: bytes) -> object:
+    try:
+        member = msgspec.json.decode(thing, type=_Membership).public_user_data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return member.user_id if member and isinstance(member.user_id, str) else None
 
 
 async def find_session(clerk: Clerk, session_id: str) -> Answer:

@@ -41,9 +41,13 @@ WHERE memberships.deleted_at IS NULL
     AND NOT EXISTS (SELECT FROM named WHERE named.id = memberships.id)
     AND NOT EXISTS (
         SELECT FROM suspects
-        WHERE (resource, suspects.id) IN (
-            ('users', memberships.user_id), ('organizations', memberships.organization_id)
-        ) AND kind IN ('deleted_upstream', 'restored')
+        WHERE resource = 'users' AND suspects.id = memberships.user_id
+            AND kind IN ('deleted_upstream', 'restored')
+    )
+    AND NOT EXISTS (
+        SELECT FROM suspects
+        WHERE resource = 'organizations' AND suspects.id = memberships.organization_id
+            AND kind = 'deleted_upstream'
     )
 
 -- name: take_candidates

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 OPEN: Final = (None, "pending", "active")
 """What Clerk says of a session that has not ended."""
 
+MANY: Final = 1000
+"""So many sessions are taken at a time: to find the least active, all that are open are read."""
+
 _LOWEST: Final = uuid.UUID(int=0)
 _BEGINNING: Final = (datetime(1970, 1, 1, tzinfo=UTC), _LOWEST)
 _SQL: Final = read_statements(__file__)
@@ -40,7 +43,7 @@ async def look_at_sessions(
     looked = await _look_at_those_of_gone(sides)
     after, left = _read_cursor(cursor), most
     while left > 0:
-        batch = min(left, AT_ONCE)
+        batch = min(left, MANY)
         rows = await sides.connection.fetch(_SQL["list_idle_sessions"], *after, batch)
         await _look(sides, rows)
         looked += len(rows)
@@ -60,7 +63,7 @@ def _read_cursor(cursor: str | None) -> tuple[datetime, uuid.UUID]:
 
 async def _look_at_those_of_gone(sides: Sides) -> int:
     looked, after = 0, _LOWEST
-    while rows := await sides.connection.fetch(_SQL["list_sessions_of_gone"], after, AT_ONCE):
+    while rows := await sides.connection.fetch(_SQL["list_sessions_of_gone"], after, MANY):
         await _look(sides, rows)
         looked += len(rows)
         after = rows[-1]["id"]
@@ -68,8 +71,10 @@ async def _look_at_those_of_gone(sides: Sides) -> int:
 
 
 async def _look(sides: Sides, rows: Sequence[Session]) -> None:
-    seen = await asyncio.gather(*(_find_ended(sides, row) for row in rows))
-    await suspect(sides.connection, "sessions", [each for each in seen if each])
+    for begin in range(0, len(rows), AT_ONCE):
+        batch = rows[begin : begin + AT_ONCE]
+        seen = await asyncio.gather(*(_find_ended(sides, row) for row in batch))
+        await suspect(sides.connection, "sessions", [each for each in seen if each])
 
 
 async def _find_ended(sides: Sides, row: Session) -> Seen | None:

@@ -1,19 +1,17 @@
 -- name: list_sessions_of_gone
--- Open sessions of users who are gone, here or at Clerk; by the primary key.
+-- Open sessions of users who are gone, here or at Clerk, found by their users. Of those deleted
+-- here only the ones held back have sessions left.
 SELECT sessions.id, sessions.clerk_id, sessions.version, users.clerk_id AS user_id
-FROM sessions
-JOIN users ON users.id = sessions.user_id
+FROM (
+    SELECT id FROM users WHERE erase_at IS NOT NULL
+    UNION
+    SELECT id FROM suspects WHERE resource = 'users' AND kind IN ('deleted_upstream', 'restored')
+) AS gone
+JOIN users ON users.id = gone.id
+JOIN sessions ON sessions.user_id = gone.id
 WHERE sessions.id > $1
     AND sessions.status IN ('pending', 'active')
     AND (least(sessions.expire_at, sessions.abandon_at) > now()) IS NOT FALSE
-    AND (
-        users.deleted_at IS NOT NULL
-        OR EXISTS (
-            SELECT FROM suspects
-            WHERE resource = 'users' AND suspects.id = users.id
-                AND kind IN ('deleted_upstream', 'restored')
-        )
-    )
 ORDER BY sessions.id
 LIMIT $2
 

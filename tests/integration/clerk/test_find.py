@@ -69,6 +69,18 @@ async def test_what_is_gone_is_absent(world: World, ask: Ask) -> None:
             assert absent.value.clock_ms == world.now_ms // 1000 * 1000
 
 
+async def test_another_members_answer_proves_no_absence(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter that Clerk did not apply would else end everybody's membership."""
+    monkeypatch.setattr("deploy.standin.lists.select", lambda things, *_: things)
+    organization, user = world.create_organization().id, world.create_user().id
+    world.add_member(organization, world.create_user().id)
+    async with ask(world) as clerk:
+        with pytest.raises(ClerkUnavailableError):
+            await find_membership(clerk, organization, user)
+
+
 async def test_an_id_cannot_lead_elsewhere(world: World, ask: Ask) -> None:
     """Whatever somebody put into it: /users/count is no user, /users/../instance neither."""
     world.create_user()

@@ -10,6 +10,7 @@ from deploy.backfill import run
 from deploy.backfill.run import Wishes, rehearse
 from deploy.backfill.settings import BackfillSettings
 from deploy.backfill.summarise import tell_end
+from deploy.clerk.resources import NOT_ENABLED
 from deploy.clerk.sides import LOCKS
 from deploy.clerk.sweeps import read_sweeps
 from deploy.database import connected
@@ -68,6 +69,25 @@ async def test_a_key_that_is_not_ours_is_refused(
 
     assert value.startswith("ins_") or value not in str(refused.value)
     assert await read_sweeps(scene.database, "backfill") == []
+
+
+async def test_an_instance_without_organizations_is_filled(scene: Scene) -> None:
+    """Most have none: their users arrive, and nothing is held to be wrong."""
+    scene.world.populate(users=3)
+
+    def refuse(request: web.Request) -> None:
+        if request.path.startswith("/v1/organization"):
+            raise RefusedError(403, NOT_ENABLED, "Not enabled.")
+
+    scene.trouble.before_answer = refuse
+    await rehearse(BackfillSettings(), Wishes(dry_run=True), scene.console)
+    filled = await scene.fill(wait=False)
+    tell_end(filled, scene.console)
+
+    assert filled.sound
+    assert "organizations: 0 at Clerk" in scene.said.getvalue()
+    assert "memberships: not enabled in this instance" in scene.said.getvalue()
+    assert all(each.finished_at for each in await read_sweeps(scene.database, "backfill"))
 
 
 async def test_clerks_wish_for_patience_is_granted(scene: Scene) -> None:

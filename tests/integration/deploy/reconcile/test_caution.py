@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from deploy.clerk.resources import NOT_ENABLED
 from deploy.clerk.sides import opened_sides, require_alone
 from deploy.errors import OperatorError
 from deploy.reconcile.drift import ExitCode
+from deploy.standin.refuse import RefusedError
 from deploy.standin.world import INSTANCE_ID
+from schema.postgres.ids import derive_id
 from tests.integration.deploy.reconcile.conftest import USERS, found
 
 if TYPE_CHECKING:
@@ -117,6 +120,41 @@ async def test_too_many_deletions_are_refused(scene: Scene) -> None:
     assert found(refused)["users", "missing"] == (lost.id,)
     assert forced.exit_code == ExitCode.CLEAN
     assert await scene.value("SELECT count(*) FROM users WHERE deleted_at IS NULL") == USERS - 8
+
+
+async def test_nothing_ends_with_whoever_is_not_deleted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memberships of those who were not even looked up, since too many others were gone."""
+    monkeypatch.setattr("deploy.reconcile.confirm.AT_ONCE", 1)
+    member = max(scene.users[:16], key=derive_id)
+    others = [each for each in scene.users[16:] if derive_id(each) < derive_id(member)]
+    for user in [*others[:11], member]:
+        scene.world.delete_user(user)
+    report = await scene.reconcile(repair=True, max_deletions=25)
+
+    assert [each.resource for each in report.refusals] == ["users"]
+    assert len(found(report)["memberships", "gone"]) == 1
+    assert report.published == 0
+    lasting = "SELECT count(*) FROM organization_memberships WHERE deleted_at IS NULL"
+    assert await scene.value(lasting) == 16
+
+
+async def test_an_instance_without_organizations_loses_none(scene: Scene) -> None:
+    """They were switched off at Clerk, which then answers nothing about them; users are mended."""
+
+    def refuse(request: web.Request) -> None:
+        if request.path.startswith("/v1/organization"):
+            raise RefusedError(403, NOT_ENABLED, "Not enabled.")
+
+    lost = scene.world.create_user().id
+    scene.trouble.before_answer = refuse
+    report = await scene.reconcile(repair=True)
+
+    assert found(report) == {("users", "missing"): (lost,)}
+    assert report.exit_code == ExitCode.CLEAN
+    assert report.checked == {"users": USERS + 1, "sessions": 0}
+    assert await scene.value("SELECT count(*) FROM sweeps WHERE finished_at IS NULL") == 0
 
 
 async def test_an_empty_answer_deletes_nobody(scene: Scene) -> None:
