@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.environment import ROOT
+from deploy.stack.ports import free_port
 from deploy.standin.app import TEST_KEY
 from deploy.tokens import new_private_key, public_key
 from tests.factories import SECRET
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tests.integration.deploy.connect.conftest import Serve
 
 CTRL_C = "\x03"
+TYPED = {"CLERK_SECRET_KEY", "CLERK_WEBHOOK_SIGNING_SECRET"}
+"""What the environment does not say, so that it is asked for."""
 
 
 @dataclass
@@ -73,6 +76,7 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def _connecting(*options: str) -> AsyncIterator[Session]:
+    environment = {name: value for name, value in os.environ.items() if name not in TYPED}
     terminal, inner = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy", "connect", *options),
@@ -80,7 +84,7 @@ async def _connecting(*options: str) -> AsyncIterator[Session]:
         stdout=inner,
         stderr=inner,
         cwd=ROOT,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "300"},
+        env={**environment, "TERM": "xterm", "COLUMNS": "300"},
         preexec_fn=_take_terminal,
     )
     os.close(inner)
@@ -111,26 +115,29 @@ async def test_a_person_is_walked_through_it(
 ) -> None:
     """Secrets are typed and not shown; Ctrl-C ends it; run again, it ends with the doctor."""
     world.populate(20)
+    monkeypatch.setenv("RELAY_METRICS_PORT", str(free_port()))
     monkeypatch.setenv("CLERK_JWT_KEY", public_key(new_private_key()))
-    async with serve() as door, running_worker(WorkerSettings()), running_relay(RelaySettings()):
-        monkeypatch.delenv("CLERK_SECRET_KEY")
-        monkeypatch.delenv("CLERK_WEBHOOK_SIGNING_SECRET")
-        async with _connecting() as first:
-            await first.wait_for("The secret key of your instance")
-            first.enter(CTRL_C)
-            await first.wait_for("Interrupted.")
-            interrupted = await first.process.wait()
-        async with _connecting("--url", door.tunnel, "--wait", "60") as second:
-            await second.wait_for("The secret key of your instance")
-            await second.enter_hidden(TEST_KEY)
-            await second.wait_for("Signing Secret): ")
-            await second.enter_hidden(SECRET)
-            await second.wait_for("Clerk's test event")
-            assert await door.deliver(world.create_user().body) == 202
-            await second.wait_for("Fetch all of that now?")
-            second.enter("y\n")
-            await second.wait_for("To look again: ")
-            code = await second.process.wait()
+    async with (
+        serve() as door,
+        _connecting() as first,  # it starts while the others do
+        _connecting("--url", door.tunnel, "--wait", "60") as second,
+        running_worker(WorkerSettings()),
+        running_relay(RelaySettings()),
+    ):
+        await first.wait_for("The secret key of your instance")
+        first.enter(CTRL_C)
+        await first.wait_for("Interrupted.")
+        interrupted = await first.process.wait()
+        await second.wait_for("The secret key of your instance")
+        await second.enter_hidden(TEST_KEY)
+        await second.wait_for("Signing Secret): ")
+        await second.enter_hidden(SECRET)
+        await second.wait_for("Clerk's test event")
+        assert await door.deliver(world.create_user().body) == 202
+        await second.wait_for("Fetch all of that now?")
+        second.enter("y\n")
+        await second.wait_for("To look again: ")
+        code = await second.process.wait()
 
     users = await database.fetchval("SELECT count(*) FROM users WHERE status <> 'pending'")
     assert interrupted == 130

@@ -200,13 +200,32 @@ async def test_who_was_restored_is_deleted_again_only_by_force(scene: Scene) -> 
     assert await scene.value("SELECT status FROM users WHERE clerk_id = $1", user) == "deleted"
 
 
+async def test_what_no_page_names_is_looked_up_before_it_is_deleted(scene: Scene) -> None:
+    """A page may leave out what is there; a direct look finds it, and it stays."""
+    world = scene.world
+    empty = world.create_organization()
+    await scene.hear(empty)
+    for things, name in (
+        (world.users, scene.users[7]),
+        (world.organizations, empty.id),
+        (world.memberships, scene.members[1]),
+    ):
+        things[name]["updated_at"] = 1.5  # a walk cannot read that
+    report = await scene.reconcile(repair=True)
+
+    assert found(report) == {}
+    assert report.unreadable == {"users": 1, "organizations": 1, "memberships": 1}
+    assert report.published == 0
+
+
 async def test_canaries_and_what_cannot_be_kept_are_no_drift(scene: Scene) -> None:
     """Clerk knows no canary; a user who cannot be read is counted, and not deleted."""
     name = "user_clerkwork-canary-1-1"
-    await insert(scene.database, "users", id=derive_id(name), clerk_id=name)
+    await insert(scene.database, "users", id=derive_id(name), clerk_id=name, status="active")
     scene.world.users[scene.users[5]]["email_addresses"] = 7
     report = await scene.reconcile(repair=True)
 
     assert found(report) == {}
     assert report.unreadable["users"] == 1
+    assert report.users_here == USERS
     assert report.exit_code == ExitCode.CLEAN
