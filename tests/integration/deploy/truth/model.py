@@ -1,0 +1,141 @@
+"""What the tables must hold of what Clerk has, read from Clerk's own JSON: nothing of workers/."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    import asyncpg
+
+    from deploy.standin.world import World
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Things = Mapping[str, Mapping[str, Any]]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_JSON: Final = ("public_metadata", "permissions")
+_PERSONAL: Final = ("email", "first_name", "last_name", "username", "image_url", "external_id")
+
+
+async def untrue(pool: Pool, world: World, *, held: bool = False) -> list[str]:
+    """Return a line for whatever the tables say otherwise than Clerk.
+
+    `held`: the data of the deleted is held back, not erased.
+    """
+    users = {key: _user(each) for key, each in world.users.items()}
+    organizations = {key: _organization(each) for key, each in world.organizations.items()}
+    memberships = {key: _membership(each) for key, each in world.memberships.items()}
+    return [
+        *_differing(users, await _rows(pool, _USERS)),
+        *_differing(organizations, await _rows(pool, _ORGANIZATIONS)),
+        *_differing(memberships, await _rows(pool, _MEMBERSHIPS)),
+        *[line async for line in _remaining(pool, world, held=held)],
+    ]
+
+
+async def inactive(pool: Pool, world: World) -> list[str]:
+    """Return a line for every user whose last activity is not as Clerk has it."""
+    rows = await _rows(pool, "SELECT clerk_id, last_active_at FROM users WHERE status <> 'deleted'")
+    return [
+        f"{key}: last active {row['last_active_at']}"
+        for key, row in rows.items()
+        if row["last_active_at"] != _time(world.users[key]["last_active_at"])
+    ]
+
+
+async def found(pool: Pool) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return every row that others can see: no ledger, no history, no time of looking."""
+    queries = {"users": _USERS, "organizations": _ORGANIZATIONS, "members": _MEMBERSHIPS}
+    queries |= {"gone": _GONE, "open sessions": _OPEN}
+    return {name: await _rows(pool, query) for name, query in queries.items()}
+
+
+def _user(data: Mapping[str, Any]) -> dict[str, Any]:
+    addresses = {each["id"]: each for each in data["email_addresses"]}
+    primary = addresses.get(data["primary_email_address_id"], {})
+    flags = ("banned", "deprovisioned", "locked")
+    texts = ("first_name", "last_name", "username", "image_url", "external_id", "public_metadata")
+    return {name: data[name] for name in texts} | {
+        "email": primary.get("email_address"),
+        "email_verified": (primary.get("verification") or {}).get("status") == "verified",
+        "role": "admin" if data["public_metadata"].get("role") == "admin" else "user",
+        "status": next((flag for flag in flags if data[flag]), "active"),
+        "last_sign_in_at": _time(data["last_sign_in_at"]),
+        **_age(data),
+    }
+
+
+def _organization(data: Mapping[str, Any]) -> dict[str, Any]:
+    texts = ("name", "slug", "image_url", "public_metadata")
+    return {name: data[name] for name in texts} | {"status": "active"} | _age(data)
+
+
+def _membership(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ("role", "permissions", "public_metadata")} | {
+        "organization": data["organization"]["id"],
+        "member": data["public_user_data"]["user_id"],
+        **_age(data),
+    }
+
+
+def _age(data: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: _time(data[name]) for name in ("created_at", "updated_at")}
+    return times | {"version": data["updated_at"]}
+
+
+def _time(ms: int | None) -> datetime | None:
+    return None if ms is None else _EPOCH + timedelta(milliseconds=ms)
+
+
+def _differing(expected: Things, found: Things) -> Iterator[str]:
+    for key in sorted(expected.keys() | found.keys()):
+        want, have = expected.get(key), found.get(key)
+        if want is None or have is None:
+            if want is not have:
+                yield f"{key}: Clerk has {want}, the tables {have}"
+            continue
+        for name in want:
+            if want[name] != have[name]:
+                yield f"{key} {name}: Clerk has {want[name]!r}, the tables {have[name]!r}"
+
+
+async def _rows(pool: Pool, query: str) -> dict[str, dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for record in await pool.fetch(query):
+        row = dict(record)
+        row |= {name: json.loads(row[name]) for name in _JSON if name in row}
+        rows[row.pop("clerk_id")] = row
+    return rows
+
+
+async def _remaining(pool: Pool, world: World, *, held: bool) -> AsyncIterator[str]:
+    """Yield what is left of the deleted, and sessions that are open here and not at Clerk."""
+    for key, row in (await _rows(pool, _GONE)).items():
+        left = [name for name in _PERSONAL if row[name] is not None]
+        if key in world.users or (left and not held):
+            yield f"{key} is deleted here, with {left}; at Clerk {key in world.users}"
+    for key, row in (await _rows(pool, _OPEN)).items():
+        there = world.sessions.get(key)
+        if there is None or there["status"] != row["status"]:
+            yield f"{key} of {row['owner']} is {row['status']} here, {there and there['status']}"
+
+
+_USERS: Final = "SELECT * FROM users WHERE status <> 'deleted'"
+_ORGANIZATIONS: Final = "SELECT * FROM organizations WHERE status <> 'deleted'"
+_MEMBERSHIPS: Final = """
+    SELECT held.*, organizations.clerk_id AS organization, users.clerk_id AS member
+    FROM organization_memberships AS held
+    JOIN organizations ON organizations.id = held.organization_id
+    JOIN users ON users.id = held.user_id
+    WHERE held.deleted_at IS NULL AND organizations.deleted_at IS NULL AND users.deleted_at IS NULL
+"""
+_GONE: Final = "SELECT * FROM users WHERE status = 'deleted'"
+_OPEN: Final = """
+    SELECT sessions.clerk_id, sessions.status, users.clerk_id AS owner
+    FROM sessions JOIN users ON users.id = sessions.user_id
+    WHERE sessions.status IN ('active', 'pending')
+"""
