@@ -1,0 +1,42 @@
+"""Serve a stand-in in the foreground, for trials."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from deploy.signals import interruptible
+from deploy.standin.app import running_stand_in
+from deploy.standin.trouble import Trouble
+from deploy.standin.world import World
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def serve_stand_in(
+    *, users: int, port: int, latency_s: float, secret_key: str, console: Console
+) -> int:
+    """Serve that many invented users until interrupted; print how to ask for them."""
+    world = World(now_ms=time.time_ns() // 1_000_000 - 30 * 86_400_000, wall=_wall_ms)
+    world.populate(users=users, organizations=users // 100, members=10)
+    try:
+        with interruptible():
+            asyncio.run(_serve(world, port, latency_s, secret_key, console))
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+    return 0
+
+
+async def _serve(
+    world: World, port: int, latency_s: float, secret_key: str, console: Console
+) -> None:
+    trouble = Trouble(latency_s=latency_s)
+    async with running_stand_in(world, trouble, port=port, keys=(secret_key,)) as url:
+        console.print(f"CLERK_API_URL={url}\nCLERK_SECRET_KEY={secret_key}", markup=False)
+        await asyncio.Event().wait()
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
