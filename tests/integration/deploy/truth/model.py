@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import asyncpg
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON: Final = ("public_metadata", "permissions")
+_OF_THE_EVENT: Final = ("version_timestamp", "version_event_id", "last_event_at")
 _PERSONAL: Final = ("email", "first_name", "last_name", "username", "image_url", "external_id")
 
 
 async def untrue(pool: Pool, world: World, *, held: bool = False) -> list[str]:
-    """Return a line for whatever the tables say otherwise than Clerk.
+    """Return a line for whoever and whatever is otherwise in the tables than at Clerk.
 
     `held`: the data of the deleted is held back, not erased.
     """
@@ -33,25 +34,42 @@ async def untrue(pool: Pool, world: World, *, held: bool = False) -> list[str]:
         *_differing(users, await _rows(pool, _USERS)),
         *_differing(organizations, await _rows(pool, _ORGANIZATIONS)),
         *_differing(memberships, await _rows(pool, _MEMBERSHIPS)),
-        *[line async for line in _remaining(pool, world, held=held)],
+        *[
+            f"{key} is deleted here: at Clerk {key in users}, left {left}"
+            for key, left in (await _left(pool)).items()
+            if key in users or (left and not held)
+        ],
+    ]
+
+
+async def wrongly_open(pool: Pool, world: World) -> list[str]:
+    """Return a line for every session that is open here and not at Clerk."""
+    return [
+        f"{key} of {row['owner']} is {row['status']} here"
+        for key, row in (await _rows(pool, _OPEN)).items()
+        if world.sessions.get(key, {}).get("status") != row["status"]
     ]
 
 
 async def inactive(pool: Pool, world: World) -> list[str]:
     """Return a line for every user whose last activity is not as Clerk has it."""
-    rows = await _rows(pool, "SELECT clerk_id, last_active_at FROM users WHERE status <> 'deleted'")
     return [
         f"{key}: last active {row['last_active_at']}"
-        for key, row in rows.items()
+        for key, row in (await _rows(pool, _USERS)).items()
         if row["last_active_at"] != _time(world.users[key]["last_active_at"])
     ]
 
 
 async def found(pool: Pool) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return every row that others can see: no ledger, no history, no time of looking."""
-    queries = {"users": _USERS, "organizations": _ORGANIZATIONS, "members": _MEMBERSHIPS}
-    queries |= {"gone": _GONE, "open sessions": _OPEN}
-    return {name: await _rows(pool, query) for name, query in queries.items()}
+    """Return the rows of all that lives, but for which event it was that said so."""
+    queries = {"users": _USERS, "organizations": _ORGANIZATIONS, "memberships": _MEMBERSHIPS}
+    return {
+        table: {
+            key: {name: value for name, value in row.items() if name not in _OF_THE_EVENT}
+            for key, row in (await _rows(pool, query)).items()
+        }
+        for table, query in queries.items()
+    }
 
 
 def _user(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,16 +130,10 @@ async def _rows(pool: Pool, query: str) -> dict[str, dict[str, Any]]:
     return rows
 
 
-async def _remaining(pool: Pool, world: World, *, held: bool) -> AsyncIterator[str]:
-    """Yield what is left of the deleted, and sessions that are open here and not at Clerk."""
-    for key, row in (await _rows(pool, _GONE)).items():
-        left = [name for name in _PERSONAL if row[name] is not None]
-        if key in world.users or (left and not held):
-            yield f"{key} is deleted here, with {left}; at Clerk {key in world.users}"
-    for key, row in (await _rows(pool, _OPEN)).items():
-        there = world.sessions.get(key)
-        if there is None or there["status"] != row["status"]:
-            yield f"{key} of {row['owner']} is {row['status']} here, {there and there['status']}"
+async def _left(pool: Pool) -> dict[str, list[str]]:
+    """Return which personal data is left of each of the deleted."""
+    gone = await _rows(pool, _GONE)
+    return {key: [name for name in _PERSONAL if row[name]] for key, row in gone.items()}
 
 
 _USERS: Final = "SELECT * FROM users WHERE status <> 'deleted'"

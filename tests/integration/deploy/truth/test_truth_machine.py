@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 from deploy.standin.world import World
 from tests.integration.deploy.truth.belt import Belt
 from tests.integration.deploy.truth.clerkwork import Clerkwork
-from tests.integration.deploy.truth.model import found, inactive, untrue
+from tests.integration.deploy.truth.model import found, inactive, untrue, wrongly_open
 from tests.integration.deploy.truth.sweeps import Sweeps, running_sweeps
 from tests.integration.workers.order.histories import seeded
 from tests.integration.workers.order.told import wrongly_told
@@ -147,6 +147,7 @@ class Life(RuleBasedStateMachine):
         await self.sweeps.reconcile(chance, quiet=True, repair=True)
         await self.scene.work_off(chance)
         await self.hold("after the last look")
+        assert not await wrongly_open(self.pool, self.scene.world)
         if backfilled:
             assert not await inactive(self.pool, self.scene.world)
         assert await self.sweeps.drift() == {}
