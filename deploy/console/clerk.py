@@ -31,6 +31,32 @@ def doctor() -> int:
 
 
 @app.command(name="stand-in", group=CLERK)
-def stand_in() -> int:
-    """Serve a stand-in for Clerk's Backend API, for trials."""
-    raise OperatorError("not there yet")
+def stand_in(
+    *, users: int = 1000, port: int = 8085, latency: float = 0, key: str | None = None
+) -> int:
+    """Serve a stand-in for Clerk's Backend API, for trials, until Ctrl-C.
+
+    Prints the settings with which the other commands ask it instead of Clerk.
+
+    Parameters
+    ----------
+    users
+        How many invented users it has.
+    port
+        Where it listens, on this machine only.
+    latency
+        How many milliseconds every answer takes.
+    key
+        The secret key it accepts: sk_live_… is answered 1000 times in 10 s, sk_test_… 100 times.
+    """
+    from deploy.standin.app import TEST_KEY
+    from deploy.standin.serve import serve_stand_in
+    from deploy.terminal import open_console
+
+    return serve_stand_in(
+        users=users,
+        port=port,
+        latency_s=latency / 1000,
+        secret_key=key or TEST_KEY,
+        console=open_console(),
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deploy.signals import interruptible
 from deploy.standin.app import running_stand_in
+from deploy.standin.shapes import DAY_MS
 from deploy.standin.trouble import Trouble
 from deploy.standin.world import World
 
@@ -19,8 +20,9 @@ def serve_stand_in(
     *, users: int, port: int, latency_s: float, secret_key: str, console: Console
 ) -> int:
     """Serve that many invented users until interrupted; print how to ask for them."""
-    world = World(now_ms=time.time_ns() // 1_000_000 - 30 * 86_400_000, wall=_wall_ms)
+    world = World(now_ms=_wall_ms() - 30 * DAY_MS)
     world.populate(users=users, organizations=users // 100, members=10)
+    world.follow(_wall_ms)
     try:
         with interruptible():
             asyncio.run(_serve(world, port, latency_s, secret_key, console))

@@ -44,10 +44,7 @@ class World:
     by id, as Clerk's API would show it; change them through the methods only.
     """
 
-    def __init__(
-        self, seed: int = 0, now_ms: int = BEGINNING_MS, wall: Callable[[], int] | None = None
-    ) -> None:
-        """`wall`: a clock (ms) that this one is never behind; by default there is none."""
+    def __init__(self, seed: int = 0, now_ms: int = BEGINNING_MS) -> None:
         self.random = Random(seed)  # noqa: S311 - a world is to be repeatable
         self.users: dict[str, Thing] = {}
         self.organizations: dict[str, Thing] = {}
@@ -56,7 +53,7 @@ class World:
         self.version = 0
         """How many changes there were."""
         self._now_ms = now_ms
-        self._wall = wall
+        self._wall: Callable[[], int] | None = None
         self._memberships_of: dict[str, set[str]] = defaultdict(set)
         self._sessions_of: dict[str, set[str]] = defaultdict(set)
 
@@ -66,6 +63,10 @@ class World:
         if self._wall is not None:
             self._now_ms = max(self._now_ms, self._wall())
         return self._now_ms
+
+    def follow(self, wall: Callable[[], int]) -> None:
+        """Never be behind that clock (ms) from now on."""
+        self._wall = wall
 
     def advance(self, ms: int) -> None:
         """Let time pass."""
