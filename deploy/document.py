@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import PydanticUndefined
 
 from api.settings import ApiSettings
+from deploy.backfill.settings import BackfillSettings
 from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
 from ingest.settings import IngestSettings
@@ -33,6 +34,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "maintain": MaintainSettings,
     "canary": CanarySettings,
+    "backfill": BackfillSettings,
 }
 _PLACE: Final = re.compile(r"(<!-- configuration -->\n).*?(<!-- /configuration -->)", re.DOTALL)
 

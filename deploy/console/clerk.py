@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
 from deploy.console.groups import CLERK, app
 from deploy.errors import OperatorError
+from deploy.terminal import open_console
+
+Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.command(group=CLERK)
-def backfill() -> int:
-    """Publish every user, organization and membership that Clerk has."""
-    raise OperatorError("not there yet")
+def backfill(
+    *,
+    only: Annotated[
+        tuple[Literal["users", "organizations", "memberships"], ...], Parameter(negative=())
+    ] = (),
+    restart: Flag = False,
+    wait: bool = True,
+    dry_run: Flag = False,
+) -> int:
+    """Publish every user, organization and membership that Clerk has.
+
+    They go to KAFKA_BOOTSTRAP_SERVERS as snapshots, by the way that webhooks take: what is newer
+    here stays. At most CLERK_API_SHARE of what Clerk allows the key in CLERK_SECRET_KEY is asked.
+    Whatever breaks it off, it goes on there when it is run again. Exit code 0 only when
+    everything is through and, unless nobody waits for that, applied to DATABASE_URL.
+
+    Parameters
+    ----------
+    only
+        What to publish; may be repeated. Everything unless given.
+    restart
+        Begin anew, though one that broke off could be gone on with.
+    wait
+        Wait until workers have applied everything.
+    dry_run
+        Count, compare with the tables, estimate how long it would take; publish nothing.
+    """
+    from deploy.backfill.run import Wishes, run_backfill
+
+    wishes = Wishes(only=only, restart=restart, wait=wait, dry_run=dry_run)
+    return run_backfill(wishes, open_console())
 
 
 @app.command(group=CLERK)

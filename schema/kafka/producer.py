@@ -17,7 +17,9 @@ from aiokafka.errors import KafkaError
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+    from aiokafka.structs import RecordMetadata
 
     from schema.kafka.headers import RawHeaders
 
@@ -87,20 +89,51 @@ class Producer:
         """
         if self._producer is None:
             raise BrokerUnavailableError
-        try:
+        with self._naming(record.topic):
             async with asyncio.timeout(self._timeout_s):
-                delivery = await self._producer.send(
-                    record.topic, value=record.value, key=record.key, headers=record.headers
-                )
-                stored = await delivery
+                stored = await (await self._hand_over(self._producer, record))
+        return _place(stored)
+
+    async def send_all(self, records: Sequence[Record]) -> list[Stored]:
+        """Return where `records` are stored, in their order, once all of them are.
+
+        Costs less than as many sends. Raises BrokerUnavailableError within the timeout otherwise;
+        any of them may still arrive.
+        """
+        if self._producer is None:
+            raise BrokerUnavailableError
+        deliveries: list[asyncio.Future[RecordMetadata]] = []
+        with self._naming(records[0].topic if records else ""):
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    for record in records:
+                        deliveries.append(await self._hand_over(self._producer, record))  # noqa: PERF401 - those before one that fails must be known
+                    return [_place(stored) for stored in await asyncio.gather(*deliveries)]
+            finally:
+                for delivery in deliveries:
+                    delivery.cancel()  # of what did not arrive in time, nobody wants to hear
+
+    @staticmethod
+    async def _hand_over(
+        producer: AIOKafkaProducer, record: Record
+    ) -> asyncio.Future[RecordMetadata]:
+        delivery: asyncio.Future[RecordMetadata] = await producer.send(
+            record.topic, value=record.value, key=record.key, headers=record.headers
+        )
+        return delivery
+
+    @contextlib.contextmanager
+    def _naming(self, topic: str) -> Iterator[None]:
+        """Turn what the producer raises into BrokerUnavailableError."""
+        try:
+            yield
         except TimeoutError:
             raise BrokerUnavailableError from None
         except KafkaError as error:
-            log.warning("send_failed", topic=record.topic, error=type(error).__name__)
+            log.warning("send_failed", topic=topic, error=type(error).__name__)
             if not error.retriable:
                 self._broken.set()
             raise BrokerUnavailableError from error
-        return Stored(topic=stored.topic, partition=stored.partition, offset=stored.offset)
 
     async def _keep(self) -> None:
         """Have a working producer: start one, and another when it breaks beyond repair."""
@@ -138,3 +171,7 @@ class Producer:
             raise
         log.info("kafka_connected")
         return producer
+
+
+def _place(stored: RecordMetadata) -> Stored:
+    return Stored(topic=stored.topic, partition=stored.partition, offset=stored.offset)

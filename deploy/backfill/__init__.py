@@ -1,0 +1,1 @@
+"""Backfill: all that Clerk has, published as snapshots, page by page."""

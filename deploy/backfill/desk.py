@@ -1,0 +1,72 @@
+"""Open the desk: Clerk on one side, PostgreSQL and Kafka on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from deploy.backfill.ask import Asked, Instance, opened_counting, require_instance
+from deploy.database import connected
+from deploy.letters.desk import naming_kafka
+from deploy.letters.operate import who
+from schema.kafka.connections import connection_arguments
+from schema.kafka.producer import Producer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import asyncpg
+    from rich.console import Console
+
+    from deploy.backfill.settings import BackfillSettings
+    from schema.clerk.client import Clerk
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+CLIENT: Final = "clerkwork-backfill"
+
+_PATIENCE_S: Final = 20.0
+_TIMEOUT_S: Final = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What a backfill works with."""
+
+    settings: BackfillSettings
+    connection: Connection
+    clerk: Clerk
+    asked: Asked
+    instance: Instance
+    console: Console
+
+
+@contextlib.asynccontextmanager
+async def opened_desk(settings: BackfillSettings, console: Console) -> AsyncIterator[Desk]:
+    """Have both sides at hand while the context lasts. Raises OperatorError for a wrong key."""
+    url = settings.database_url.get_secret_value()
+    name = f"{CLIENT} {who()}"[:63]  # what PostgreSQL keeps of it; it tells others who runs
+    async with (
+        opened_counting(settings) as (clerk, asked),
+        connected(url, name=name) as connection,
+    ):
+        yield Desk(
+            settings=settings,
+            connection=connection,
+            clerk=clerk,
+            asked=asked,
+            instance=await require_instance(clerk, settings.clerk_instance_id),
+            console=console,
+        )
+
+
+@contextlib.asynccontextmanager
+async def publishing(settings: BackfillSettings) -> AsyncIterator[Producer]:
+    """Have a producer that has spoken to Kafka while the context lasts. Raises OperatorError."""
+    producer = Producer(connection_arguments(settings), client_id=CLIENT, timeout_s=_TIMEOUT_S)
+    async with producer.running():
+        with naming_kafka():
+            await asyncio.wait_for(producer.wait_connected(), _PATIENCE_S)
+        yield producer

@@ -1,0 +1,134 @@
+"""Backfill: publish all that Clerk has, wait until it is applied, and say what came of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import uvloop
+
+from deploy.backfill.desk import opened_desk, publishing
+from deploy.backfill.estimate import estimate
+from deploy.backfill.note import begin_sweeps, require_alone
+from deploy.backfill.resources import RESOURCES
+from deploy.backfill.settings import BackfillSettings
+from deploy.backfill.settle import read_ends, read_outcomes, wait_applied
+from deploy.backfill.show import showing
+from deploy.backfill.summarise import tell_beginning, tell_end, tell_estimates
+from deploy.backfill.sweep import sweep_through
+from deploy.database import refusing_in_words
+from deploy.signals import interruptible
+from deploy.terminal import is_live
+from schema.kafka.mend import mend_connections
+from schema.ops.logs import configure_logs
+from schema.ops.settings import read_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deploy.backfill.desk import Desk
+    from deploy.backfill.resources import Name, Resource
+    from deploy.backfill.sweep import Swept
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How it is to be done."""
+
+    only: tuple[Name, ...] = ()
+    """What to publish; everything unless given."""
+    restart: bool = False
+    """Do not go on with a backfill that broke off."""
+    wait: bool = True
+    """Wait until workers have applied everything."""
+    dry_run: bool = False
+
+    @property
+    def resources(self) -> list[Resource]:
+        """What to publish, in order."""
+        return [each for each in RESOURCES if not self.only or each.name in self.only]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """What came of a backfill."""
+
+    swept: tuple[Swept, ...]
+    left: int | None
+    """Records that workers have not passed; None where nobody waited for them."""
+    seconds: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is through, as far as anybody looked."""
+        return not self.left and all(each.sound for each in self.swept)
+
+
+async def backfill(settings: BackfillSettings, wishes: Wishes, console: Console) -> Filled:
+    """Publish what is wished for, and wait for the workers unless that is not wished.
+
+    Raises OperatorError, and what the client and the driver raise; what was published until then
+    is noted.
+    """
+    began_s = time.monotonic()
+    async with opened_desk(settings, console) as desk:
+        await require_alone(desk.connection)
+        names = [each.name for each in wishes.resources]
+        sweeps = await begin_sweeps(desk.connection, names, restart=wishes.restart)
+        tell_beginning(desk, sweeps)
+        async with publishing(settings) as producer:
+            swept = [
+                await sweep_through(desk, producer, resource, sweep)
+                for resource, sweep in zip(wishes.resources, sweeps, strict=True)
+            ]
+        left = None
+        if wishes.wait:
+            left = await _wait(desk)
+            swept = [await _with_outcomes(desk, each) for each in swept]
+    return Filled(swept=tuple(swept), left=left, seconds=time.monotonic() - began_s)
+
+
+async def _wait(desk: Desk) -> int:
+    """Wait until everything is applied that is published by now; return what is not."""
+    ends = await read_ends(desk.settings)
+    with showing("applying", desk.console) as course:
+        return await wait_applied(desk.settings, desk.connection, ends, tell=course.left)
+
+
+async def _with_outcomes(desk: Desk, swept: Swept) -> Swept:
+    outcomes = await read_outcomes(desk.connection, swept.resource.kind, swept.sweep)
+    return replace(swept, outcomes=outcomes)
+
+
+async def rehearse(settings: BackfillSettings, wishes: Wishes, console: Console) -> None:
+    """Say what there is to publish and how long that would take; publish nothing."""
+    async with opened_desk(settings, console) as desk:
+        tell_estimates(desk, await estimate(desk, wishes.resources))
+
+
+def run_backfill(wishes: Wishes, console: Console) -> int:
+    """Backfill from the environment's Clerk, and say what came of it.
+
+    Returns 0 when everything is through. Raises OperatorError, and SystemExit when the
+    environment is not valid.
+    """
+    settings = read_settings(BackfillSettings)
+    # Lines between would tear the bar.
+    level = {"log_level": "ERROR"} if is_live() else {}
+    configure_logs(settings.model_copy(update=level))
+    mend_connections()
+    try:
+        with refusing_in_words(), interruptible():
+            if wishes.dry_run:
+                uvloop.run(rehearse(settings, wishes, console))
+                return 0
+            filled = uvloop.run(backfill(settings, wishes, console))
+    except KeyboardInterrupt:
+        console.print("Interrupted. Run clerkwork backfill again, and it goes on.")
+        return INTERRUPTED
+    tell_end(filled, console)
+    return 0 if filled.sound else 1
