@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 from svix.webhooks import Webhook
 
 from schema.kafka.headers import EventHeaders, write_event_headers
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,12 +26,30 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SAMPLES: Final = Path(__file__).parents[1] / "schema/kafka/samples"
 CREATED_MS: Final = 1_767_225_600_000
 
+LOOKS: Final[Mapping[str, str]] = {
+    f"{SNAPSHOT}user": "user.created",
+    f"{SNAPSHOT}organization": "organization.created",
+    f"{SNAPSHOT}organizationMembership": "organizationMembership.created",
+    f"{SNAPSHOT}session": "session.created",
+    f"{ABSENCE}user": "user.deleted",
+    f"{ABSENCE}organization": "organization.deleted",
+    f"{ABSENCE}organizationMembership": "organizationMembership.created",
+    f"{ABSENCE}session": "session.created",
+}
+"""What somebody saw at Clerk -> the recorded webhook about the same."""
+
 
 def make_body(
     sample: str, *, timestamp: int | None = None, without: Sequence[str] = (), **data: Any
 ) -> bytes:
-    """Return the recorded body `sample` with fields of its `data` replaced or left out."""
-    event = json.loads((SAMPLES / f"{sample}.json").read_bytes())
+    """Return the recorded body `sample` with fields of its `data` replaced or left out.
+
+    Or that of a look at Clerk, which is made from one.
+    """
+    event = json.loads((SAMPLES / f"{LOOKS.get(sample, sample)}.json").read_bytes())
+    if sample in LOOKS:
+        looked = {name: each for name, each in event["data"].items() if name != "user"}
+        event = {"type": sample, "timestamp": event["timestamp"], "data": looked}
     event["data"] |= data
     for name in without:
         del event["data"][name]

@@ -253,6 +253,7 @@ async def _write_sessions(connection: Connection, sessions: Mapping[Any, Session
             (
                 *(each.id, each.last_active_at, each.device, each.ip_address),
                 *(each.activity_version, each.activity_event_id),
+                *(each.impersonated, each.created_at),
             )
             for each in sessions.values()
         ]

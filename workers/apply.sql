@@ -189,11 +189,11 @@ ORDER BY incoming.id
 ON CONFLICT (id) DO UPDATE SET
     user_id = excluded.user_id,
     status = excluded.status,
-    impersonated = excluded.impersonated,
+    impersonated = stored.impersonated OR excluded.impersonated,
     last_active_at = greatest(stored.last_active_at, excluded.last_active_at),
     expire_at = excluded.expire_at,
     abandon_at = excluded.abandon_at,
-    created_at = excluded.created_at,
+    created_at = least(stored.created_at, excluded.created_at),
     updated_at = excluded.updated_at,
     version = excluded.version,
     version_timestamp = excluded.version_timestamp,
@@ -208,9 +208,11 @@ WHERE (
 RETURNING stored.id
 
 -- name: raise_sessions
--- Lift the latest activity and keep the first place that sessions were used from, out of old
--- snapshots as out of new ones.
+-- Lift the latest activity and keep the first place that sessions were used from, when and by whom
+-- they were begun, out of old snapshots as out of new ones.
 UPDATE sessions AS stored SET
+    impersonated = stored.impersonated OR seen.impersonated,
+    created_at = least(stored.created_at, seen.created_at),
     last_active_at = greatest(stored.last_active_at, seen.last_active_at),
     device = CASE WHEN earlier THEN seen.device ELSE stored.device END,
     ip_address = CASE WHEN earlier THEN seen.ip_address ELSE stored.ip_address END,
@@ -225,12 +227,20 @@ FROM (
                 < (known.activity_version, known.activity_event_id COLLATE "C")
         ) AS earlier
     FROM unnest(
-        $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[]
-    ) AS incoming (id, last_active_at, device, ip_address, version, event_id)
+        $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+        $7::boolean[], $8::timestamptz[]
+    ) AS incoming (
+        id, last_active_at, device, ip_address, version, event_id, impersonated, created_at
+    )
     JOIN sessions AS known ON known.id = incoming.id
 ) AS seen
 WHERE stored.id = seen.id
-    AND (earlier OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity'))
+    AND (
+        earlier
+        OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity')
+        OR seen.impersonated AND NOT stored.impersonated
+        OR seen.created_at < stored.created_at
+    )
 
 -- name: upsert_memberships
 -- Write the newest snapshot or the end of each membership, unless its user is erased or its

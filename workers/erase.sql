@@ -42,7 +42,8 @@ letters AS (
 )
 UPDATE events SET clerk_user_id = NULL
 FROM erased
-WHERE events.clerk_user_id = erased.clerk_id AND events.type <> 'user.deleted'
+WHERE events.clerk_user_id = erased.clerk_id
+    AND events.type NOT IN ('user.deleted', 'clerkwork.absence.user')
 
 -- name: empty_organizations
 -- A deleted organization has no members; that somebody was invited stays true. Its row is locked

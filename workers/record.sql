@@ -8,7 +8,9 @@ INSERT INTO events AS known (
 SELECT
     event_id, occurred_at, type,
     CASE
-        WHEN users.deleted_at IS NULL OR users.erase_at IS NOT NULL OR type = 'user.deleted'
+        WHEN users.deleted_at IS NULL
+            OR users.erase_at IS NOT NULL
+            OR type IN ('user.deleted', 'clerkwork.absence.user')
         THEN incoming.clerk_user_id
     END,
     received_at, now(), outcome, reason, topic, partition, "offset"

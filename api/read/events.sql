@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (
     SELECT event_id, type, occurred_at, outcome
     FROM events
     WHERE clerk_user_id = users.clerk_id
-        AND (users.status <> 'deleted' OR type = 'user.deleted')
+        AND (users.status <> 'deleted' OR type IN ('user.deleted', 'clerkwork.absence.user'))
         AND (occurred_at, event_id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3, ''))
     ORDER BY occurred_at DESC, event_id DESC
     LIMIT $4

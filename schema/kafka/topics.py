@@ -54,14 +54,14 @@ USER_EVENTS: Final = Topic(
     name="clerk.user-events",
     partitions=12,
     key="clerk user id",
-    value="the verified body, byte for byte",
+    value="the verified body, byte for byte, or what was looked up at Clerk",
     retention_days=14,
 )
 ORG_EVENTS: Final = Topic(
     name="clerk.org-events",
     partitions=6,
     key="clerk organization id, else data.id",
-    value="the verified body, byte for byte",
+    value="the verified body, byte for byte, or what was looked up at Clerk",
     retention_days=14,
 )
 USER_COMMANDS: Final = Topic(

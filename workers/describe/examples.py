@@ -22,6 +22,7 @@ from schema.kafka.headers import (
     write_event_headers,
     write_failure_headers,
 )
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT, Kind, write_absence, write_snapshot
 from schema.kafka.topics import GROUP, RETRY_DELAYS, Topic
 from schema.postgres.ids import derive_post_id
 from workers.describe.commands import COMMAND_ID, EXAMPLES
@@ -32,8 +33,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from schema.kafka.headers import RawHeaders
+    from schema.kafka.producer import Record
 
 _DIRECTORY: Final = Path(schema.kafka.__file__).with_name("samples")
+_LOOKS: Final[Mapping[str, tuple[Kind, str]]] = {
+    f"{SNAPSHOT}user": ("user", "user.created"),
+    f"{SNAPSHOT}organization": ("organization", "organization.created"),
+    f"{ABSENCE}user": ("user", "user.deleted"),
+}
+"""Type of a look at Clerk -> what was looked at, and the recorded webhook that has the same."""
+
 _EVENT_ID: Final = "msg_37ZrW2mQkV0nXyB4cD6fH8jL1pT"
 _ISSUED_MS: Final = 1_767_225_660_000
 _REQUEST_ID: Final = "01KDVDNJ2E9W9Q0Q2T8ZB3M5R7"
@@ -41,16 +50,26 @@ _REQUEST_ID: Final = "01KDVDNJ2E9W9Q0Q2T8ZB3M5R7"
 
 @cache
 def read_sample(name: str) -> bytes:
-    """Return a recorded body, or that of a command, which are made up."""
+    """Return a recorded body; that of a command is made up, that of a look made from a webhook."""
+    if name in _LOOKS:
+        return _read_look(name).value or b""
     commands = {TYPES[type(command)]: command for command in EXAMPLES}
     if name in commands:
         return write_command(commands[name], issued_ms=_ISSUED_MS)
     return (_DIRECTORY / f"{name}.json").read_bytes()
 
 
+def _read_look(name: str) -> Record:
+    kind, sample = _LOOKS[name]
+    data = bytes(read_envelope(read_sample(sample)).data)
+    if name.startswith(ABSENCE):
+        return write_absence(kind, data, looker="reconcile", clock_ms=_ISSUED_MS)
+    return write_snapshot(kind, data, looker="backfill", seen_ms=_ISSUED_MS)
+
+
 def event_example(sample: str) -> dict[str, Any]:
     """Return a recorded event, with the headers that ingest gives it."""
-    return _example(sample, _event_headers(read_envelope(read_sample(sample))))
+    return _example(sample, _event_headers(sample))
 
 
 def failed_example(sample: str, source: Topic, *, delay: str | None) -> dict[str, Any]:
@@ -73,7 +92,7 @@ def failed_example(sample: str, source: Topic, *, delay: str | None) -> dict[str
         group=GROUP,
         first_failed_at=failed_at,
     )
-    return _example(sample, _event_headers(envelope) + write_failure_headers(failure, origin))
+    return _example(sample, _event_headers(sample) + write_failure_headers(failure, origin))
 
 
 def unreadable_example(sample: str) -> dict[str, Any]:
@@ -129,8 +148,11 @@ def post_state(author: UserState) -> PostState:
     )
 
 
-def _event_headers(envelope: Envelope) -> RawHeaders:
+def _event_headers(sample: str) -> RawHeaders:
     """Return what ingest writes about an event that belongs to a user, or to no one."""
+    if sample in _LOOKS:
+        return list(_read_look(sample).headers)
+    envelope = read_envelope(read_sample(sample))
     subject = read_subject(envelope)
     is_command = envelope.type in TYPES.values()
     return write_event_headers(

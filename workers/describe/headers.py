@@ -5,12 +5,13 @@ Kafka's headers are bytes; ours are all UTF-8 text. There may be others besides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from schema.kafka.changes import SOURCE as RELAY
 from schema.kafka.commands import SOURCE as COMMANDS
 from schema.kafka.headers import MAX_MESSAGE_BYTES
 from schema.kafka.headers import SOURCE as INGEST
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT, Looker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,18 +34,27 @@ def _time(description: str) -> dict[str, Any]:
 SPECVERSION: Final = {"ce_specversion": _text("version of CloudEvents", const="1.0")}
 CONTENT_TYPE: Final = {"content-type": _text("media type of the value", const="application/json")}
 
+_LOOKERS: Final = ", ".join(f"clerkwork/{looker}" for looker in get_args(Looker))
+
 EVENT: Final[Headers] = SPECVERSION | {
     "ce_id": _text(
-        "the svix-id, or the command's id; the same for every delivery of one event or command",
+        "the svix-id, or the id of a command or a look at Clerk; the same for every delivery of it",
         minLength=1,
     ),
-    "ce_type": _text("Clerk's type of the event, the command's, or `unreadable`", minLength=1),
+    "ce_type": _text(
+        "Clerk's type of the event, the command's, or `unreadable`. Of what was looked up at Clerk"
+        f" {SNAPSHOT} and what it is, or {ABSENCE} where Clerk has it no more",
+        minLength=1,
+    ),
     "ce_source": _text(
-        f"Clerk's instance; {INGEST} where the event names none, {COMMANDS} of commands",
+        f"Clerk's instance; {INGEST} where the event names none, {COMMANDS} of commands; of what"
+        f" was looked up at Clerk {_LOOKERS}",
         minLength=1,
     ),
     **CONTENT_TYPE,
-    "x-request-id": _text("the request to ingest that brought it", minLength=1),
+    "x-request-id": _text(
+        "the request to ingest that brought it; `ce_id` where none did", minLength=1
+    ),
 }
 """Every inbound record has these."""
 

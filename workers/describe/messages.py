@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from schema.kafka.commands import COMMAND_TYPES
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
 from schema.kafka.topics import (
     CLERK_EVENTS,
     ORG_EVENTS,
@@ -30,12 +31,12 @@ BYTES: Final = "application/octet-stream"
 """The media type of what is kept whatever it is."""
 
 SAMPLES: Final[Mapping[Topic, Sequence[str]]] = {
-    USER_EVENTS: ["user.created"],
-    ORG_EVENTS: ["organization.created"],
+    USER_EVENTS: ["user.created", f"{SNAPSHOT}user", f"{ABSENCE}user"],
+    ORG_EVENTS: ["organization.created", f"{SNAPSHOT}organization"],
     USER_COMMANDS: COMMAND_TYPES,
     UNREADABLE: ["user.created"],
 }
-"""Topic -> the recorded webhooks, or the commands, that show what it holds."""
+"""Topic -> the recorded webhooks, the looks at Clerk, or the commands, that show what it holds."""
 
 ANYTHING: Final[Mapping[str, Any]] = {"description": "byte for byte as it came, readable or not"}
 
@@ -92,7 +93,9 @@ def _event(source: Topic) -> Message:
     return Message(
         topic=source,
         name="event",
-        title="Event of Clerk's" if source in CLERK_EVENTS else "Command",
+        title=(
+            "Event of Clerk's, or what was looked up there" if source in CLERK_EVENTS else "Command"
+        ),
         headers="headers.event",
         payload=_payload(source),
         examples=[event_example(sample) for sample in SAMPLES[source]],

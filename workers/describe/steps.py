@@ -14,6 +14,7 @@ from schema.kafka.topics import (
     SOURCES,
     UNREADABLE,
     USER_COMMANDS,
+    USER_EVENTS,
     Topic,
     dead_letter_topic,
     retry_group,
@@ -39,6 +40,8 @@ class Step(NamedTuple):
 def _steps() -> Iterator[Step]:
     for topic in CLERK_EVENTS:
         yield Step("ingest", "publish", "send", topic, "Publish a verified webhook")
+        yield Step("console", "look", "send", topic, "Publish what was looked up at Clerk")
+    yield Step("api", "look", "send", USER_EVENTS, "Publish a user who was looked up at Clerk")
     yield Step("ingest", "publish", "send", USER_COMMANDS, "Publish what a signed-in user asks for")
     yield Step("ingest", "quarantine", "send", UNREADABLE, "Keep a webhook that cannot be read")
     for topic in SOURCES:

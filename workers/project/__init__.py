@@ -42,7 +42,9 @@ PROJECTIONS: Final[Mapping[str, Projection]] = {
     f"{SNAPSHOT}organization": project_organization,
     f"{SNAPSHOT}organizationMembership": project_membership,
     f"{ABSENCE}user": project_user_deletion,
+    f"{ABSENCE}session": project_session,
     f"{ABSENCE}organization": project_organization_deletion,
+    f"{ABSENCE}organizationMembership": project_membership,
 }
 """Event type -> what it changes; every other type changes nothing here."""
 
@@ -58,5 +60,5 @@ def project(envelope: Envelope, event_id: str) -> tuple[Row, ...]:
     timestamp = read_ms(envelope.timestamp or 0, "$.timestamp")
     occurred_at = None if envelope.timestamp is None else time_from_ms(timestamp)
     # When somebody looked at Clerk must not decide between what they saw and a webhook.
-    order = 0 if envelope.type.startswith(SNAPSHOT) else timestamp
-    return tuple(projection(envelope, Stamp(order, event_id, occurred_at)))
+    order = 0 if envelope.type.startswith((SNAPSHOT, ABSENCE)) else timestamp
+    return tuple(projection(envelope, Stamp(order, event_id, occurred_at, at=timestamp)))

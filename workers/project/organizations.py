@@ -18,6 +18,7 @@ from schema.kafka.clerk import (
     read_ms,
     time_from_ms,
 )
+from schema.kafka.snapshots import ABSENCE
 from schema.postgres.ids import derive_id
 from workers.project.row import Order, Row, read_time, version_order
 from workers.project.users import name_user
@@ -114,9 +115,9 @@ def project_organization_deletion(envelope: Envelope, stamp: Stamp) -> Iterator[
         id=derive_id(clerk_id),
         clerk_id=clerk_id,
         status="deleted",
-        deleted_at=time_from_ms(stamp.timestamp),
-        version=stamp.timestamp,
-        version_timestamp=stamp.timestamp,
+        deleted_at=time_from_ms(stamp.at),
+        version=stamp.at,
+        version_timestamp=stamp.at,
         version_event_id=stamp.event_id,
     )
 
@@ -124,26 +125,32 @@ def project_organization_deletion(envelope: Envelope, stamp: Stamp) -> Iterator[
 def project_membership(envelope: Envelope, stamp: Stamp) -> Iterator[Row]:
     """Yield the membership, the organization nested in it, and its user.
 
-    The payload of a deletion is the whole membership, and its updated_at need not have moved.
+    The payload of a deletion is the whole membership, and its updated_at need not have moved. That
+    of an absence is what was known here: it says nothing of the organization.
     """
     membership = read_data(envelope, MEMBERSHIP)
     reject_nuls(envelope.data, membership)
     version = read_ms(membership.updated_at, "$.data.updated_at")
     updated_at = time_from_ms(version)
-    ends = envelope.type.endswith(".deleted")
+    absent = envelope.type.startswith(ABSENCE)
+    ends = absent or envelope.type.endswith(".deleted")
+    organization_id = derive_id(membership.organization.id)
     yield name_user(membership.public_user_data.user_id, stamp)
-    yield _snapshot(membership.organization, stamp, at="$.data.organization")
+    if absent:
+        yield OrganizationRow(id=organization_id, clerk_id=membership.organization.id)
+    else:
+        yield _snapshot(membership.organization, stamp, at="$.data.organization")
     yield MembershipRow(
         id=derive_id(membership.id),
         clerk_id=membership.id,
-        organization_id=derive_id(membership.organization.id),
+        organization_id=organization_id,
         user_id=derive_id(membership.public_user_data.user_id),
         role=membership.role,
         permissions=msgspec.json.encode(membership.permissions or []).decode(),
         public_metadata=read_json(membership.public_metadata, "$.data.public_metadata"),
         created_at=read_time(membership.created_at, "$.data.created_at") or updated_at,
         updated_at=updated_at,
-        deleted_at=time_from_ms(stamp.timestamp) if ends else None,
+        deleted_at=time_from_ms(stamp.at) if ends else None,
         version=version,
         version_timestamp=stamp.timestamp,
         version_event_id=stamp.event_id,

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Order = tuple[int, int, str]
-"""What decides between two snapshots: version, the event's own time in ms, svix-id."""
+"""What decides between two snapshots: version, the event's own time in ms, its id."""
 
 
 class Stamp(NamedTuple):
     """What an event brings to each of its rows."""
 
     timestamp: int
-    """Its own time in milliseconds, 0 without one."""
+    """What decides between two snapshots of one version: its own time in milliseconds, 0 without
+    one and where somebody only looked at Clerk."""
     event_id: str
     occurred_at: datetime | None
     """Its own time, None without one."""
+    at: int
+    """Its own time in milliseconds, 0 without one: when what it ends ended."""
 
 
 class Row(Protocol):
@@ -63,7 +66,7 @@ class Versioned(Protocol):
     @property
     @abstractmethod
     def version_timestamp(self) -> int:
-        """The event's own time in milliseconds."""
+        """The event's own time in milliseconds, as `Stamp.timestamp` has it."""
 
     @property
     @abstractmethod

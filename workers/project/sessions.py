@@ -1,4 +1,4 @@
-"""Project session.*: the session, and the user nested in it."""
+"""Project sessions: each with the user that webhooks nest in it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from schema.kafka.clerk import (
     read_ms,
     time_from_ms,
 )
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
 from schema.postgres.ids import derive_id
 from workers.project.row import Order, Row, latest, read_time, version_order
 from workers.project.users import name_user, snapshot
@@ -31,6 +32,8 @@ FINAL_STATUSES: Final = frozenset({"ended", "removed", "revoked"})
 
 OPEN_STATUSES: Final = frozenset({"pending", "active", "expired", "abandoned", "replaced"})
 """What a session can be besides; time ends it too, but Clerk sends no event for that."""
+
+_STATUSES: Final = FINAL_STATUSES | OPEN_STATUSES
 
 
 class SessionRow(NamedTuple):
@@ -55,11 +58,16 @@ class SessionRow(NamedTuple):
     activity_event_id: str | None
 
     def merge(self, other: Self) -> Self:
-        """Return the later snapshot, or the final one, with the first activity of both."""
+        """Return the later snapshot, or the final one, with the first activity of both.
+
+        When and by whom it was begun never changes, but not everyone knows: an absence may not.
+        """
         winner = max(self, other, key=_order)
         active = [row for row in (self, other) if row.activity_version is not None]
         first = min(active, key=_activity_order, default=winner)
         return winner._replace(
+            impersonated=self.impersonated or other.impersonated,
+            created_at=min(self.created_at, other.created_at),
             last_active_at=latest(self.last_active_at, other.last_active_at),
             device=first.device,
             ip_address=first.ip_address,
@@ -115,7 +123,15 @@ def _row(session: Session, stamp: Stamp, *, status: str) -> SessionRow:
 
 
 def _status(event_type: str, said: str | None) -> str:
-    """Return the status: an end is known by the type, which cannot lag behind."""
+    """Return the status: an end is known by the type, which cannot lag behind.
+
+    A snapshot is believed what it says. A status that nobody knows yet counts as pending there: it
+    ends nothing for good, and nobody is held to be signed in by it.
+    """
+    if event_type.startswith(ABSENCE):
+        return "removed"
+    if event_type.startswith(SNAPSHOT):
+        return said if said in _STATUSES else "pending"
     told = event_type.partition(".")[2]
     if told in FINAL_STATUSES:
         return told

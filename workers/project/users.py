@@ -174,7 +174,7 @@ def project_user_deletion(envelope: Envelope, stamp: Stamp) -> Iterator[Row]:
     yield name_user(clerk_id, stamp)
     yield DeletionRow(
         id=derive_id(clerk_id),
-        deleted_at=time_from_ms(stamp.timestamp),
+        deleted_at=time_from_ms(stamp.at),
         version_event_id=stamp.event_id,
     )
 

@@ -46,7 +46,11 @@ def rows(draw: DrawFn) -> tuple[Row, ...]:
             data[moved] = draw(st.none() | MOMENTS)
     if data.get("user"):
         data["user"] |= {"updated_at": draw(MOMENTS), "last_active_at": draw(st.none() | MOMENTS)}
-    if kind.startswith("session."):
+    if kind.endswith(".session"):
+        data["status"] = draw(st.sampled_from(["active", "ended", "replaced"]))
+        data["actor"] = draw(st.sampled_from([None, {"sub": "user_support"}]))
+        data["created_at"] = draw(MOMENTS)
+    if kind.startswith("session.") or kind.endswith(".session"):
         activity = {"browser_name": draw(st.sampled_from(["Chrome", "Firefox"]))}
         data["latest_activity"] = draw(st.sampled_from([None, activity]))
     # An event is known by its svix-id: two different ones never share it.

@@ -43,6 +43,7 @@ from schema.kafka.topics import (
     Topic,
 )
 from tests.describing import DOCUMENT, find_faults, message_of
+from tests.factories import LOOKS, make_body
 from workers.describe.changes import KINDS
 from workers.describe.document import build_document
 from workers.describe.events import DATA
@@ -276,10 +277,11 @@ def test_the_contracts_of_records_are_embedded_whole() -> None:
 
 
 def test_every_recorded_webhook_is_an_event(sample: dict[str, bytes]) -> None:
-    """As the document describes one."""
+    """As the document describes one; every look at Clerk too."""
+    looks = {name: make_body(name) for name in LOOKS}
     faults = {
         name: find_faults(json.loads(body), SCHEMAS["clerk.Envelope"])
-        for name, body in sample.items()
+        for name, body in {**sample, **looks}.items()
     }
 
     assert {name: found for name, found in faults.items() if found} == {}

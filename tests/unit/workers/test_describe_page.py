@@ -88,7 +88,10 @@ def test_it_says_what_the_document_says() -> None:
     assert "x-retry-at string, date-time always when it is tried again" in text
     assert "type clerkwork.user.deleted or clerkwork.canary" in text
     assert "ce_dataschema: urn:clerkwork:user.changes:1" in text
-    assert "Where type is user.created or user.updated, data is clerk.User." in text
+    assert (
+        "Where type is user.created or user.updated or clerkwork.snapshot.user, data is clerk.User."
+        in text
+    )
     assert '"email_address": "nadia.quill@example.com"' in text
     assert [word for word in said.split() if word not in text] == []
 

@@ -212,11 +212,11 @@ ORDER BY incoming.id
 ON CONFLICT (id) DO UPDATE SET
     user_id = excluded.user_id,
     status = excluded.status,
-    impersonated = excluded.impersonated,
+    impersonated = stored.impersonated OR excluded.impersonated,
     last_active_at = greatest(stored.last_active_at, excluded.last_active_at),
     expire_at = excluded.expire_at,
     abandon_at = excluded.abandon_at,
-    created_at = excluded.created_at,
+    created_at = least(stored.created_at, excluded.created_at),
     updated_at = excluded.updated_at,
     version = excluded.version,
     version_timestamp = excluded.version_timestamp,
@@ -231,9 +231,11 @@ WHERE (
 RETURNING stored.id
 
 -- name: workers_apply_raise_sessions
--- Lift the latest activity and keep the first place that sessions were used from, out of old
--- snapshots as out of new ones.
+-- Lift the latest activity and keep the first place that sessions were used from, when and by whom
+-- they were begun, out of old snapshots as out of new ones.
 UPDATE sessions AS stored SET
+    impersonated = stored.impersonated OR seen.impersonated,
+    created_at = least(stored.created_at, seen.created_at),
     last_active_at = greatest(stored.last_active_at, seen.last_active_at),
     device = CASE WHEN earlier THEN seen.device ELSE stored.device END,
     ip_address = CASE WHEN earlier THEN seen.ip_address ELSE stored.ip_address END,
@@ -248,12 +250,20 @@ FROM (
                 < (known.activity_version, known.activity_event_id COLLATE "C")
         ) AS earlier
     FROM unnest(
-        $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[]
-    ) AS incoming (id, last_active_at, device, ip_address, version, event_id)
+        $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+        $7::boolean[], $8::timestamptz[]
+    ) AS incoming (
+        id, last_active_at, device, ip_address, version, event_id, impersonated, created_at
+    )
     JOIN sessions AS known ON known.id = incoming.id
 ) AS seen
 WHERE stored.id = seen.id
-    AND (earlier OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity'))
+    AND (
+        earlier
+        OR seen.last_active_at > coalesce(stored.last_active_at, '-infinity')
+        OR seen.impersonated AND NOT stored.impersonated
+        OR seen.created_at < stored.created_at
+    )
 
 -- name: workers_apply_upsert_memberships
 -- Write the newest snapshot or the end of each membership, unless its user is erased or its
@@ -666,7 +676,8 @@ letters AS (
 )
 UPDATE events SET clerk_user_id = NULL
 FROM erased
-WHERE events.clerk_user_id = erased.clerk_id AND events.type <> 'user.deleted'
+WHERE events.clerk_user_id = erased.clerk_id
+    AND events.type NOT IN ('user.deleted', 'clerkwork.absence.user')
 
 -- name: workers_erase_empty_organizations
 -- A deleted organization has no members; that somebody was invited stays true. Its row is locked
@@ -751,7 +762,9 @@ INSERT INTO events AS known (
 SELECT
     event_id, occurred_at, type,
     CASE
-        WHEN users.deleted_at IS NULL OR users.erase_at IS NOT NULL OR type = 'user.deleted'
+        WHEN users.deleted_at IS NULL
+            OR users.erase_at IS NOT NULL
+            OR type IN ('user.deleted', 'clerkwork.absence.user')
         THEN incoming.clerk_user_id
     END,
     received_at, now(), outcome, reason, topic, partition, "offset"
@@ -1188,7 +1201,7 @@ LEFT JOIN LATERAL (
     SELECT event_id, type, occurred_at, outcome
     FROM events
     WHERE clerk_user_id = users.clerk_id
-        AND (users.status <> 'deleted' OR type = 'user.deleted')
+        AND (users.status <> 'deleted' OR type IN ('user.deleted', 'clerkwork.absence.user'))
         AND (occurred_at, event_id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3, ''))
     ORDER BY occurred_at DESC, event_id DESC
     LIMIT $4
