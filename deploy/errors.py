@@ -3,9 +3,13 @@
 OperatorError
 ├── StackError    an embedded server or one of our processes cannot run here
 └── TopicError    Kafka refused to create or change a topic
+
+What Clerk refused it says too: `schema/clerk/errors.py`.
 """
 
 from __future__ import annotations
+
+from schema.clerk.errors import ClerkError
 
 
 class OperatorError(Exception):
@@ -17,4 +21,4 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         reasons = [explain(each) for each in error.exceptions]
         return None if None in reasons else "\n".join(str(reason) for reason in reasons)
-    return str(error) if isinstance(error, OperatorError) else None
+    return str(error) if isinstance(error, OperatorError | ClerkError) else None

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import structlog
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_exponential_jitter,
+)
+
+from schema import VERSION
+from schema.clerk.answer import clock_of, pause_of, refusal_of, says_absent
+from schema.clerk.budget import Budget
+from schema.clerk.errors import (
+    ClerkError,
+    ClerkRefusedError,
+    ClerkUnavailableError,
+    NotAtClerkError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from schema.clerk.settings import ClerkSettings
+
+__all__ = [
+    "API_VERSION",
+    "Answer",
+    "Clerk",
+    "ClerkError",
+    "ClerkRefusedError",
+    "ClerkUnavailableError",
+    "NotAtClerkError",
+    "opened_clerk",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -31,26 +54,7 @@ TIMEOUT_S: Final = 30.0
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """500 users of 100 kB, which is more than Clerk lets anybody keep of one."""
 
-
-class ClerkUnavailableError(Exception):
-    """Not now: Clerk did not answer, or asked us to wait for longer than we may."""
-
-
-class ClerkRefusedError(Exception):
-    """Clerk understood and refused: a wrong key, or a question that it does not take."""
-
-    def __init__(self, status: int, code: str | None = None) -> None:
-        super().__init__(f"Clerk answered {status}{f' ({code})' if code else ''}")
-        self.status = status
-        self.code = code
-
-
-class NotAtClerkError(Exception):
-    """Clerk has no such thing. `clock_ms` is what its clock said then."""
-
-    def __init__(self, clock_ms: int) -> None:
-        super().__init__("Clerk has no such thing")
-        self.clock_ms = clock_ms
+_backoff: Final = wait_exponential_jitter(initial=0.2, max=10.0, jitter=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,14 @@ class Answer:
     body: bytes
     clock_ms: int
     """Clerk's clock, from the answer's Date; to the second."""
+
+
+class _NotNowError(Exception):
+    """Ask again."""
+
+
+class _AskedToWaitError(_NotNowError):
+    """Ask again when the budget's pause is over."""
 
 
 class Clerk:
@@ -81,12 +93,17 @@ class Clerk:
             "Authorization": f"Bearer {secret_key}",
             "Clerk-API-Version": API_VERSION,
             "Accept": "application/json",
+            "User-Agent": f"clerkwork/{VERSION}",
         }
-        self._limit = RateLimitItemPerSecond(requests_per_10_s, 10)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._budget = Budget(requests_per_10_s)
         self._patience_s = patience_s
-        self._timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        self._asked_to_wait_until = 0.0
+        self.requests = 0
+        """How many requests there were, those asked again included."""
+
+    @property
+    def waited_s(self) -> float:
+        """For how long requests have waited for the limit, all together."""
+        return self._budget.waited_s
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
         """Return what Clerk answers at `path`, which begins with a slash.
@@ -94,53 +111,50 @@ class Clerk:
         Raises NotAtClerkError, ClerkRefusedError, ClerkUnavailableError.
         """
         give_up_at = time.monotonic() + self._patience_s
-        pause_s = 0.2
-        while True:
-            await self._await_turn(give_up_at)
-            answer = await self._ask(path, query)
-            if answer is not None:
-                return answer
-            if time.monotonic() + pause_s > give_up_at:
-                raise ClerkUnavailableError
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 10.0)
-
-    async def _await_turn(self, give_up_at: float) -> None:
-        while True:
-            wait_s = self._asked_to_wait_until - time.monotonic()
-            if wait_s <= 0 and await self._limiter.hit(self._limit, "clerk"):
-                return
-            if time.monotonic() + max(wait_s, 0) > give_up_at:
-                raise ClerkUnavailableError
-            await asyncio.sleep(max(wait_s, 0.01))
-
-    async def _ask(self, path: str, query: Mapping[str, str | int] | None) -> Answer | None:
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(_NotNowError),
+            wait=_wait_s,
+            stop=stop_before_delay(self._patience_s),
+            reraise=True,
+        )
         try:
-            async with self._session.get(
-                self._url + path,
-                params=query,
-                headers=self._headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-            ) as response:
-                body = await response.read()
-                clock_ms = _clock_ms(response.headers)
-                if response.status == 200:
-                    return Answer(body=body, clock_ms=clock_ms)
-                if response.status == 404:
-                    raise NotAtClerkError(clock_ms)
-                if response.status == 429:
-                    self._pause(response.headers.get("Retry-After"))
-                elif response.status < 500:
-                    raise ClerkRefusedError(response.status)
-                log.warning("clerk_not_now", status=response.status)
-        except (aiohttp.ClientError, OSError) as error:
-            log.warning("clerk_not_now", reason=type(error).__name__)
-        return None
+            return await again(self._ask, path, query, give_up_at)
+        except _NotNowError:
+            raise ClerkUnavailableError from None
 
-    def _pause(self, retry_after: str | None) -> None:
-        seconds = float(retry_after) if retry_after and retry_after.isdigit() else 1.0
-        self._asked_to_wait_until = max(self._asked_to_wait_until, time.monotonic() + seconds)
+    async def _ask(
+        self, path: str, query: Mapping[str, str | int] | None, give_up_at: float
+    ) -> Answer:
+        async with self._budget.spend(max(0.0, give_up_at - time.monotonic())):
+            self.requests += 1
+            left_s = max(0.1, give_up_at - time.monotonic())
+            try:
+                async with self._session.get(
+                    self._url + path,
+                    params=query,
+                    headers=self._headers,
+                    timeout=aiohttp.ClientTimeout(total=min(TIMEOUT_S, left_s)),
+                    allow_redirects=False,
+                ) as response:
+                    return self._judge(response, await _read(response))
+            except (aiohttp.ClientError, OSError) as error:
+                log.warning("clerk_not_now", reason=type(error).__name__)
+                raise _NotNowError from None
+
+    def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
+        clock_ms = clock_of(response.headers)
+        if response.status == 200:
+            return Answer(body=body, clock_ms=clock_ms or time.time_ns() // 1_000_000)
+        if response.status == 404 and clock_ms is not None and says_absent(body):
+            raise NotAtClerkError(clock_ms)
+        if response.status == 429:
+            self._budget.pause(pause_of(response.headers))
+            log.warning("clerk_not_now", status=response.status)
+            raise _AskedToWaitError
+        if response.status < 500:
+            raise refusal_of(response.status, body)
+        log.warning("clerk_not_now", status=response.status)
+        raise _NotNowError
 
 
 @contextlib.asynccontextmanager
@@ -148,7 +162,7 @@ async def opened_clerk(
     settings: ClerkSettings, *, patience_s: float = 300.0
 ) -> AsyncIterator[Clerk]:
     """Have somebody to ask while the context lasts."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Clerk(
             session,
             url=str(settings.clerk_api_url),
@@ -158,8 +172,16 @@ async def opened_clerk(
         )
 
 
-def _clock_ms(headers: Mapping[str, str]) -> int:
-    try:
-        return int(parsedate_to_datetime(headers["Date"]).timestamp() * 1000)
-    except (KeyError, ValueError):
-        return time.time_ns() // 1_000_000
+def _wait_s(state: RetryCallState) -> float:
+    asked = state.outcome is not None and isinstance(state.outcome.exception(), _AskedToWaitError)
+    return 0.0 if asked else _backoff(state)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body. Raises ClerkUnavailableError when it is larger than we take."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ClerkUnavailableError("Clerk's answer is larger than any of its lists can be")
+    return bytes(body)
