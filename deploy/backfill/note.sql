@@ -12,7 +12,7 @@ WHERE locktype = 'advisory' AND classid = 0 AND objid = 6241363 AND granted
 
 -- name: read_sweeps
 -- The latest walk through each resource; one that was last noted longer than $1 ago is not fresh.
-SELECT resource, cursor, seen, published, started_at, finished_at, noted_at > now() - $1 AS fresh
+SELECT resource, cursor, seen, published, started_at, finished_at, noted_at > now() - $1::interval AS fresh
 FROM sweeps
 WHERE kind = 'backfill'
 

@@ -77,7 +77,7 @@ async def backfill(settings: BackfillSettings, wishes: Wishes, console: Console)
     began_s = time.monotonic()
     async with opened_desk(settings, console) as desk:
         await require_alone(desk.connection)
-        names = [each.name for each in wishes.resources]
+        names: list[Name] = [each.name for each in wishes.resources]
         sweeps = await begin_sweeps(desk.connection, names, restart=wishes.restart)
         tell_beginning(desk, sweeps)
         async with publishing(settings) as producer:
