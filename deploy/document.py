@@ -16,6 +16,7 @@ from api.settings import ApiSettings
 from deploy.backfill.settings import BackfillSettings
 from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
+from deploy.reconcile.settings import ReconcileSettings
 from ingest.settings import IngestSettings
 from schema.http.openapi.reference import write_reference
 from workers.relay.settings import RelaySettings
@@ -35,6 +36,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "maintain": MaintainSettings,
     "canary": CanarySettings,
     "backfill": BackfillSettings,
+    "reconcile": ReconcileSettings,
 }
 _PLACE: Final = re.compile(r"(<!-- configuration -->\n).*?(<!-- /configuration -->)", re.DOTALL)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotation
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from deploy.console.groups import CLERK, app
 from deploy.errors import OperatorError
@@ -48,9 +49,76 @@ def backfill(
 
 
 @app.command(group=CLERK)
-def reconcile() -> int:
-    """Compare the tables in DATABASE_URL with what Clerk has."""
-    raise OperatorError("not there yet")
+def reconcile(
+    *,
+    incremental: Flag = False,
+    sample: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    repair: Flag = False,
+    force: Flag = False,
+    max_deletions: Annotated[float, Parameter(validator=validators.Number(gte=0, lte=100))] = 5,
+    sessions: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 300,
+    settle: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 30,
+    patience: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 120,
+    overlap: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 600,
+    every: Annotated[float | None, Parameter(validator=validators.Number(gt=0))] = None,
+    metrics_file: Path | None = None,
+    json: Flag = False,
+) -> int:
+    """Compare the tables in DATABASE_URL with what Clerk has; made for cron.
+
+    Walks through all users, organizations and memberships, looks up what Clerk does not name, and
+    open sessions. What is on its way over KAFKA_BOOTSTRAP_SERVERS is no drift. Exit code 0: no
+    drift, or all of it mended; 1: drift was found, or is left; 2: refused by the ceiling, or not
+    brought to an end.
+
+    Parameters
+    ----------
+    incremental
+        Only users who have changed since the last run: finds who is missing or stale, not who is
+        deleted. Without a run before, everything.
+    sample
+        Only about so many users of either side, drawn by chance, and an estimate for all.
+    repair
+        Mend: publish what Clerk has, or has no more, on the path of its webhooks.
+    force
+        Delete however many, and also whom an operator has restored.
+    max_deletions
+        Per cent of the living rows of each kind of thing; where Clerk has lost more than that,
+        none is deleted.
+    sessions
+        How many open sessions are looked up besides those of users who are gone, the least
+        recently active first; the next run goes on after them.
+    settle
+        Seconds that Clerk may take to tell of a change.
+    patience
+        Seconds that workers may take to apply what was told.
+    overlap
+        Seconds before the last run's latest change from which an incremental one begins.
+    every
+        Go on until stopped, beginning a run every so many seconds; metrics are served on
+        RECONCILE_METRICS_PORT.
+    metrics_file
+        Write the metrics there, for node_exporter's textfile collector.
+    json
+        A line of JSON, with all ids.
+    """
+    from deploy.reconcile.confirm import Ceiling
+    from deploy.reconcile.run import Wishes, run_reconcile
+    from deploy.reconcile.settle import Patience
+
+    wishes = Wishes(
+        incremental=incremental,
+        sample=sample,
+        repair=repair,
+        ceiling=Ceiling(per_cent=max_deletions, force=force),
+        patience=Patience(settle_s=settle, workers_s=patience),
+        sessions=sessions,
+        overlap_s=overlap,
+        every_s=every,
+        metrics_file=metrics_file,
+        as_json=json,
+    )
+    return run_reconcile(wishes, open_console())
 
 
 @app.command(group=CLERK)

@@ -10,6 +10,7 @@ from schema.ops.metrics.api import ApiMetrics
 from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
 from schema.ops.metrics.http import DECISIONS, REFUSALS, HttpMetrics
 from schema.ops.metrics.ingest import ANSWERS, COMMAND_ANSWERS, IngestMetrics
+from schema.ops.metrics.reconcile import DRIFT_KINDS, RUN_ENDS, ReconcileMetrics
 from schema.ops.metrics.relay import RelayMetrics
 from schema.ops.metrics.series import new_registry
 from schema.ops.metrics.workers import OUTCOMES, SESSION_STATUSES, WAIT_KINDS, WorkerMetrics
@@ -19,14 +20,17 @@ __all__ = [
     "CANARY_STATIONS",
     "COMMAND_ANSWERS",
     "DECISIONS",
+    "DRIFT_KINDS",
     "OUTCOMES",
     "REFUSALS",
+    "RUN_ENDS",
     "SESSION_STATUSES",
     "WAIT_KINDS",
     "ApiMetrics",
     "CanaryMetrics",
     "HttpMetrics",
     "IngestMetrics",
+    "ReconcileMetrics",
     "RelayMetrics",
     "WorkerMetrics",
     "new_registry",

@@ -1,0 +1,1 @@
+"""Reconcile: find where the tables have drifted from what Clerk has, and mend it."""
