@@ -6,15 +6,22 @@ import io
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from rich.console import Console
 
-import deploy.backfill.run
+import deploy.backfill.run as backfilling
+import deploy.reconcile.run as reconciling
 from deploy.backfill.resources import RESOURCES
-from deploy.backfill.run import Wishes, backfill
 from deploy.backfill.settings import BackfillSettings
+from deploy.clerk.walk import walk_changed_users
+from deploy.reconcile import settle, sides, sweep
+from deploy.reconcile.confirm import Ceiling
+from deploy.reconcile.repair import Repair
+from deploy.reconcile.settings import ReconcileSettings
+from deploy.reconcile.settle import Patience
 from deploy.standin.app import LIVE_KEY, running_stand_in
 from deploy.standin.trouble import Trouble
 from tests.integration.deploy.truth.belt import DiedError
@@ -25,15 +32,18 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from tests.integration.deploy.truth.belt import Belt
+    from deploy.reconcile.drift import Report
     from tests.integration.deploy.truth.clerkwork import Clerkwork
 
 SMALL_PAGE: Final = 3
 """A world of a dozen users is to be several pages long."""
 
+A_SECOND_MS: Final = 1_000
+"""Clerk's answers tell the time to the second: what is younger is not missed yet."""
+
 
 class Sweeps:
-    """An operator's looks at Clerk; each returns how it ended."""
+    """An operator's looks at Clerk; each tells how it ended."""
 
     def __init__(self, scene: Clerkwork, settings: dict[str, Any], trouble: Trouble) -> None:
         self.scene, self._settings, self._trouble = scene, settings, trouble
@@ -44,21 +54,62 @@ class Sweeps:
         """Backfill, or go on with it, unless it dies."""
         settings = BackfillSettings(**self._settings)
         with self._going_on(chance, dies_in=dies_in, quiet=quiet) as patches:
-            patches.setattr(deploy.backfill.run, "publishing", self._publishing)
-            patches.setattr(deploy.backfill.run, "RESOURCES", _RESOURCES)
-            patches.setattr(deploy.backfill.run, "read_ends", _nothing)
-            patches.setattr(deploy.backfill.run, "wait_applied", partial(self._applied, chance))
+            patches.setattr(backfilling, "publishing", partial(_having, self.scene.belt))
+            patches.setattr(backfilling, "RESOURCES", _RESOURCES)
+            patches.setattr(backfilling, "read_ends", _nowhere)
+            patches.setattr(backfilling, "wait_applied", partial(self._applied, chance))
             try:
-                filled = await backfill(settings, Wishes(), Console(file=io.StringIO()))
+                filled = await backfilling.backfill(settings, backfilling.Wishes(), _nobody())
             except DiedError:
                 return "killed"
         assert filled.sound
         return "finished"
 
-    async def reconcile(self, chance, *, dies_in=None, quiet=False, incremental=False, repair=False) -> str:
-        return await self.backfill(chance, dies_in=dies_in, quiet=quiet)
+    async def reconcile(
+        self,
+        chance: random.Random,
+        *,
+        dies_in: int | None = None,
+        quiet: bool = False,
+        **wishes: bool,
+    ) -> str:
+        """Compare, and mend where that is wished, unless it dies."""
+        with self._going_on(chance, dies_in=dies_in, quiet=quiet) as patches:
+            try:
+                report = await self._compare(chance, patches, **wishes)
+            except DiedError:
+                return "killed"
+        assert not (report.behind or report.refusals)
+        return f"{report.mode}, {'mended' if report.repaired else 'reported'}"
 
-    async def drift(self): return {}
+    async def drift(self, chance: random.Random) -> list[str]:
+        """Return what a look at a quiet world finds otherwise here."""
+        with self._going_on(chance, dies_in=None, quiet=True) as patches:
+            report = await self._compare(chance, patches)
+        return [f"{each.kind} {each.resource}: {each.ids}" for each in report.drifts if each.found]
+
+    async def _compare(
+        self, chance: random.Random, patches: pytest.MonkeyPatch, **wishes: bool
+    ) -> Report:
+        consumer = SimpleNamespace(end_offsets=_nowhere, beginning_offsets=_nowhere)
+        patches.setattr(sides, "reading", partial(_having, consumer))
+        patches.setattr(reconciling, "opened_repair", self._opened_repair)
+        for module in (reconciling, settle):
+            patches.setattr(module, "wait_applied", partial(self._applied, chance))
+        patches.setattr(sweep, "WALKS", _WALKS)
+        patches.setattr(sweep, "walk_changed_users", partial(walk_changed_users, limit=SMALL_PAGE))
+        wished = reconciling.Wishes(
+            ceiling=Ceiling(per_cent=100, force=True),
+            patience=Patience(settle_s=0),
+            overlap_s=0,
+            **wishes,
+        )
+        return await reconciling.reconcile(ReconcileSettings(**self._settings), wished)
+
+    @asynccontextmanager
+    async def _opened_repair(self, *args: Any, **wishes: Any) -> AsyncIterator[Repair]:
+        producer: Any = self.scene.belt
+        yield Repair(sides=args[0], producer=producer, **wishes)
 
     @contextmanager
     def _going_on(
@@ -76,7 +127,7 @@ class Sweeps:
 
         self.scene.belt.dies_in = dies_in
         if quiet:
-            self.scene.world.advance(_A_SECOND_MS)
+            self.scene.world.advance(A_SECOND_MS)
         else:
             self._trouble.before_answer = go_on
         try:
@@ -85,18 +136,25 @@ class Sweeps:
         finally:
             self.scene.belt.dies_in = self._trouble.before_answer = None
 
-    @asynccontextmanager
-    async def _publishing(self, _settings: object) -> AsyncIterator[Belt]:
-        yield self.scene.belt
-
     async def _applied(self, chance: random.Random, *_: object, **__: object) -> int:
-        """Wait as an operator's command does: until everything that is published is applied."""
+        """Wait, as the commands do, until everything that is published is applied."""
         await self.scene.work_off(chance)
         return 0
 
 
-async def _nothing(*_: object) -> None:
-    """Look nowhere."""
+async def _nowhere(*_: object) -> dict[Any, int]:
+    """Say where no topic ends."""
+    return {}
+
+
+@asynccontextmanager
+async def _having(it: Any, *_: object, **__: object) -> AsyncIterator[Any]:
+    """Have something that needs no opening."""
+    yield it
+
+
+def _nobody() -> Console:
+    return Console(file=io.StringIO())
 
 
 @asynccontextmanager
@@ -113,9 +171,7 @@ async def running_sweeps(scene: Clerkwork, *, database_url: str) -> AsyncIterato
         yield Sweeps(scene, settings, trouble)
 
 
-_A_SECOND_MS: Final = 2_000
-"""Clerk's answers tell the time to the second: what is younger is not looked for."""
-
 _RESOURCES: Final = tuple(
     replace(each, walk=partial(each.walk, limit=SMALL_PAGE)) for each in RESOURCES
 )
+_WALKS: Final = {name: partial(walk, limit=SMALL_PAGE) for name, walk in sweep.WALKS.items()}
