@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -96,14 +95,12 @@ class Life(RuleBasedStateMachine):
         chance = seeded(seed)
         self.run(self.scene.work(chance, chance.choice([1, 3, 20])))
 
-    @precondition(lambda self: self.scene.belt.waiting)
     @rule(seed=SEEDS, step=st.integers(1, 16))
     def die(self, seed: int, step: int) -> None:
         """A worker dies in the middle of a batch."""
         self.done["dead workers"] += 1
         self.run(self.scene.work_and_die(seeded(seed), 10, step=step))
 
-    @precondition(lambda self: self.scene.late)
     @rule(seed=SEEDS)
     def arrive(self, seed: int) -> None:
         """Some late webhooks come."""
