@@ -7,9 +7,9 @@ import contextlib
 import signal
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -19,8 +19,9 @@ from deploy.reconcile import note
 from deploy.reconcile.confirm import Ceiling, confirm_deleted_here
 from deploy.reconcile.count import count_drift
 from deploy.reconcile.drift import ExitCode, Report
-from deploy.reconcile.measure import measure, serving_metrics, write_metrics
+from deploy.reconcile.measure import write_metrics
 from deploy.reconcile.repair import opened_repair
+from deploy.reconcile.repeat import repeat
 from deploy.reconcile.sample import sample
 from deploy.reconcile.settings import ReconcileSettings
 from deploy.reconcile.settle import Patience, note_mended, settle, wait_applied
@@ -29,7 +30,6 @@ from deploy.reconcile.sides import opened_sides
 from deploy.reconcile.sweep import Swept, sweep, sweep_changes
 from deploy.terminal import is_live
 from schema.ops.logs import configure_logs
-from schema.ops.metrics import ReconcileMetrics, new_registry
 from schema.ops.settings import read_settings
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.reconcile.sides import Sides
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,63 +191,24 @@ def _refuse(reason: str) -> int:
 
 
 async def _run(settings: ReconcileSettings, wishes: Wishes, console: Console) -> int:
-    if wishes.every_s is not None:
-        await _run_on(settings, wishes, console, every_s=wishes.every_s)
-        return ExitCode.CLEAN
+    if wishes.every_s is None:
+        return (await compare_and_tell(settings, wishes, console)).exit_code
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    compare = partial(compare_and_tell, settings, wishes, console)
+    await repeat(compare, settings, every_s=wishes.every_s, stop=stop)
+    return ExitCode.CLEAN
+
+
+async def compare_and_tell(settings: ReconcileSettings, wishes: Wishes, console: Console) -> Report:
+    """Compare once, and say what was found where that is wished."""
     report = await reconcile(settings, wishes, console)
-    _tell(report, wishes, console)
-    if wishes.metrics_file:
-        write_metrics(report, wishes.metrics_file)
-    return report.exit_code
-
-
-def _tell(report: Report, wishes: Wishes, console: Console) -> None:
     tell = show_json if wishes.as_json else show
     tell(report, console)
-
-
-async def _run_on(
-    settings: ReconcileSettings, wishes: Wishes, console: Console, *, every_s: float
-) -> None:
-    """Compare again and again until told to stop, and serve metrics."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    registry = new_registry()
-    metrics = ReconcileMetrics(registry)
-    async with serving_metrics(settings, registry):
-        runs = asyncio.create_task(_repeat(settings, wishes, console, metrics, every_s=every_s))
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({runs, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (runs, stopped):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await runs
-
-
-async def _repeat(
-    settings: ReconcileSettings,
-    wishes: Wishes,
-    console: Console,
-    metrics: ReconcileMetrics,
-    *,
-    every_s: float,
-) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        next_at = loop.time() + every_s
-        try:
-            report = await reconcile(settings, wishes)
-        except Exception as error:
-            if explain(error) is None:
-                raise
-            log.warning("reconcile_failed", reason=type(error).__name__)
-            metrics.runs.labels("unfinished").inc()
-        else:
-            measure(report, metrics)
-            _tell(report, wishes, console)
-        await asyncio.sleep(max(0.0, next_at - loop.time()))
+    if wishes.metrics_file:
+        write_metrics(report, wishes.metrics_file)
+    return report
 
 
 @contextlib.contextmanager

@@ -60,9 +60,7 @@ async def settle(sides: Sides, patience: Patience) -> int:
     await connection.execute(_SQL["study"])
     if await connection.fetchval(_SQL["may_be_coming"], int(patience.settle_s * 1000)):
         await asyncio.sleep(patience.settle_s)
-    with naming_kafka():
-        ends = await sides.consumer.end_offsets(list(_PLACES))
-    behind = await wait_applied(sides, ends, within_s=patience.workers_s)
+    behind = await wait_for_workers(sides, within_s=patience.workers_s)
     await look_again(connection)
     await connection.execute(_SQL["forget_settled"])
     return behind
@@ -79,6 +77,13 @@ async def note_mended(connection: Connection) -> None:
     """Note which suspects differ no more."""
     await look_again(connection)
     await connection.execute(_SQL["note_mended"])
+
+
+async def wait_for_workers(sides: Sides, *, within_s: float) -> int:
+    """Wait until workers have applied all that is on Kafka now, as `wait_applied` does."""
+    with naming_kafka():
+        ends = await sides.consumer.end_offsets(list(_PLACES))
+    return await wait_applied(sides, ends, within_s=within_s)
 
 
 async def wait_applied(sides: Sides, ends: Offsets, *, within_s: float) -> int:

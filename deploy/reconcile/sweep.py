@@ -39,6 +39,9 @@ WALKS: Final[Mapping[str, Callable[[Clerk], AsyncIterator[Page]]]] = {
 }
 """Resource -> how all of it is walked through."""
 
+DATE_MS: Final = 1000
+"""A Date tells whole seconds: Clerk's clock may have been so much further."""
+
 NOT_ENABLED: Final = "organization_not_enabled_in_instance"
 """What Clerk's errors say where an instance has no organizations."""
 
@@ -90,7 +93,7 @@ async def _sweep(
     connection = sides.connection
     await forget_named(connection)
     living = (await count_living(connection))[resource]
-    began_ms = (await sides.clerk.get("/users/count")).clock_ms
+    began_ms = (await sides.clerk.get("/users/count")).clock_ms + DATE_MS
     async for page in WALKS[resource](sides.clerk):
         swept.unreadable[resource] += len(page.unreadable)
         swept.unreadable[resource] += await COMPARISONS[resource](connection, page)
