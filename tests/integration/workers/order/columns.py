@@ -20,7 +20,8 @@ def keys(clerk_id: str) -> Data:
 def columns(version: Version) -> Data:
     """Return the version as the three columns that most tables have."""
     names = ("version", "version_timestamp", "version_event_id")
-    return dict(zip(names, (*version[:2], version[2].decode()), strict=True))
+    at, timestamp, event_id = version
+    return dict(zip(names, (at, max(timestamp, 0), event_id.decode()), strict=True))
 
 
 def ended(deletion: Fact) -> Data:

@@ -8,7 +8,12 @@ from typing import Any, Final
 
 Data = dict[str, Any]
 Version = tuple[int, int, bytes]
-"""(ms of the snapshot, ms of the event or 0, svix-id): the greatest is the newest."""
+"""(ms of the snapshot, ms of the event or 0, id): the greatest is the newest.
+
+What was only looked up at Clerk has no time of its own, and comes before all that has: -1.
+"""
+
+LOOKED_UP: Final = -1
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_MS: Final = 253_402_300_799_999

@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import json
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ingest.route import route
 from schema.kafka.clerk import occurred_at, read_envelope, read_subject
 from schema.kafka.commands import COMMAND_TYPES
-from schema.kafka.headers import EventHeaders, write_event_headers
+from schema.kafka.headers import EventHeaders, read_headers, write_event_headers
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT, write_absence, write_snapshot
 from tests.commands import raw_command
 from tests.factories import make_record
 from tests.integration.workers.order.facts import Told
@@ -28,6 +29,18 @@ LETTERS: Final = "aBcD_-09"
 """How svix-ids go on, so that bytes order them differently from any language."""
 
 IGNORED: Final = ("email.created", "sms.created", "role.created", "organizationInvitation.created")
+STATUSES: Final = (
+    *("abandoned", "active", "ended", "expired"),
+    *("pending", "removed", "replaced", "revoked"),
+)
+"""What Clerk's Backend API can say of a session."""
+
+LATER_MS: Final = 4_102_444_800_000
+"""2100: whatever an operator gives back now, somebody gone then is gone again."""
+
+FOUND_OUT: Final = 0.4
+"""How many of those who leave do so without a webhook."""
+
 SESSIONS: Final = (
     *("session.created", "session.pending"),
     *("session.ended", "session.removed", "session.revoked"),
@@ -58,6 +71,8 @@ def make_event(chance: random.Random, world: World, number: int) -> Told:
     kinds = list(_WRITERS)
     [family] = chance.choices(kinds, weights=[_WRITERS[kind][0] for kind in kinds])
     kind, data = _WRITERS[family][1](scribe)
+    if kind.startswith((SNAPSHOT, ABSENCE)):
+        return make_look(kind, data, at=chance.choice(world.moments))
     body = copy.deepcopy(SAMPLES["user.created"]) | {"type": kind, "data": data}
     body["timestamp"] = scribe.time()
     if scribe.often(0.1):
@@ -68,9 +83,24 @@ def make_event(chance: random.Random, world: World, number: int) -> Told:
     return Told(event_id=event_id, body=body, subject=subject)
 
 
+def make_look(kind: str, data: Data, *, at: int) -> Told:
+    """Return what somebody saw at Clerk, as it is put on Kafka: the same look has the same id."""
+    known: Any = kind.rpartition(".")[2]
+    text = json.dumps(data).encode()
+    if kind.startswith(SNAPSHOT):
+        record = write_snapshot(known, text, looker="reconcile", seen_ms=at)
+    else:
+        record = write_absence(known, text, looker="reconcile", clock_ms=at)
+    headers, body = read_headers(record.headers), json.loads(record.value or b"")
+    return Told(event_id=headers["ce_id"], body=body, subject=headers.get("ce_subject"))
+
+
 def make_leaving(chance: random.Random, world: World, number: int) -> Told:
-    """Return the end of somebody in a world."""
+    """Return the end of somebody in a world: told, or found out, maybe long after all else."""
     user = chance.choice(world.users)
+    if chance.random() < FOUND_OUT:
+        at = chance.choice([*world.moments, LATER_MS, LATER_MS + 1])
+        return make_look(f"{ABSENCE}user", {"id": user}, at=at)
     body = SAMPLES["user.deleted"] | {"timestamp": chance.choice(world.moments)}
     body["data"] = body["data"] | {"id": user}
     return Told(event_id=f"msg_{world.tag}_{number}", body=body, subject=user)
@@ -150,11 +180,34 @@ def _ignored(scribe: Scribe) -> tuple[str, Data]:
     return kind, SAMPLES[kind]["data"] | {"user_id": user}
 
 
+def _seen(scribe: Scribe) -> tuple[str, Data]:
+    kind, data = scribe.chance.choice([_user, _user, _session, _organization, _membership])(scribe)
+    family = kind.partition(".")[0]
+    if family == "session":
+        data.pop("user", None)
+        data["status"] = scribe.chance.choice([*STATUSES, "new", None])
+    return f"{SNAPSHOT}{family}", data
+
+
+def _unseen(scribe: Scribe) -> tuple[str, Data]:
+    kind, data = scribe.chance.choice(
+        [_deleted_user, _deleted_organization, _membership, _session, _session]
+    )(scribe)
+    family = kind.partition(".")[0]
+    if family == "session":
+        known = ("id", "user_id", "updated_at", *(("created_at", "actor") * scribe.often(0.5)))
+        data = {name: data[name] for name in known if name in data}
+    return f"{ABSENCE}{family}", data
+
+
 def _bad(scribe: Scribe) -> tuple[str, Data]:
     kind, data = scribe.chance.choice([_user, _session, _organization, _membership])(scribe)
-    spoil = scribe.chance.choice(_SPOILS[kind.partition(".")[0]])
+    family = kind.partition(".")[0]
+    spoil = scribe.chance.choice(_SPOILS[family])
     spoil(data)
-    return kind, data
+    # Who looks does not even publish what belongs to nobody.
+    looked = spoil is not _without_member and scribe.often(0.3)
+    return f"{SNAPSHOT}{family}" if looked else kind, data
 
 
 def _without_time(data: Data) -> None:
@@ -208,6 +261,8 @@ _WRITERS: Final[Mapping[str, tuple[int, Callable[[Scribe], tuple[str, Data]]]]] 
     "organization's end": (3, _deleted_organization),
     "membership": (14, _membership),
     "invitation": (7, _invitation),
+    "seen": (20, _seen),
+    "unseen": (6, _unseen),
     "ignored": (5, _ignored),
     "bad": (3, _bad),
 }

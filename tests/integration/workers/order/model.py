@@ -51,9 +51,12 @@ from tests.integration.workers.order.shapes import (
 from tests.integration.workers.order.writings import post_rows, said_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 FactT = TypeVar("FactT", bound=Fact)
+COMMANDS: Final = ("clerkwork.post.", "clerkwork.user_data.")
+DELETIONS: Final = ("user.deleted", "clerkwork.absence.user")
+NOBODY: Final[Mapping[str, int]] = {}
 ORGANIZATION: Final = (OrganizationNamed, OrganizationSnapshot, OrganizationDeletion)
 
 
@@ -62,11 +65,11 @@ def expected_tables(
     *,
     held: bool = False,
     history_limit: int = 50,
-    restored: Collection[str] = (),
+    restored: Mapping[str, int] = NOBODY,
 ) -> Tables:
     """Return every row of every table; `held` says that deletions are held back, not erased.
 
-    Users in `restored` were given back later than any deletion.
+    The deletions of users in `restored` are void up to that time, in ms.
     """
     model = _Model(events, held=held, history_limit=history_limit, restored=restored)
     return model.tables()
@@ -88,15 +91,18 @@ class _Model:
         *,
         held: bool,
         history_limit: int,
-        restored: Collection[str],
+        restored: Mapping[str, int],
     ) -> None:
         self.verdicts = [_judge(told) for told in events]
-        self.restored = set(restored)
+        self.restored = restored
         self.facts = [
             fact
             for verdict in self.verdicts
             for fact in verdict.facts
-            if not (isinstance(fact, UserDeletion) and fact.clerk_id in self.restored)
+            if not (
+                isinstance(fact, UserDeletion)
+                and fact.version[1] <= self.restored.get(fact.clerk_id, -1)
+            )
         ]
         self.held, self.history_limit = held, history_limit
         self.users = sorted({fact.clerk_id for fact in self.all(UserNamed)})
@@ -177,7 +183,12 @@ class _Model:
             winner = max(told, key=lambda fact: (fact.final, fact.version))
             row = keys(session) | winner.row | columns(winner.version) | first_activity(told)
             row |= {"user_id": derive_id(user)}
-            rows.append(row | {"last_active_at": latest(fact.active for fact in told)})
+            row |= {
+                "created_at": min(fact.row["created_at"] for fact in told),
+                "impersonated": any(fact.row["impersonated"] for fact in told),
+                "last_active_at": latest(fact.active for fact in told),
+            }
+            rows.append(row)
         return sorted(rows, key=lambda row: (row["created_at"], row["id"]), reverse=True)
 
     def organizations(self) -> list[str]:
@@ -261,7 +272,7 @@ class _Model:
     def ledger(self, verdict: _Verdict) -> Data:
         """Return a row of events, as far as the order of arrival does not decide it."""
         told = verdict.told
-        forgotten = told.subject in self.erased and told.body["type"] != "user.deleted"
+        forgotten = told.subject in self.erased and told.body["type"] not in DELETIONS
         return {
             "event_id": told.event_id,
             "occurred_at": EPOCH if told.at is None else moment(told.at),
@@ -273,7 +284,7 @@ class _Model:
 
 def _judge(told: Told) -> _Verdict:
     try:
-        facts = hear(told) if told.body["type"].startswith("clerkwork.") else read(told)
+        facts = hear(told) if told.body["type"].startswith(COMMANDS) else read(told)
     except BadEventError:
         return _Verdict(told, [], "dead")
     except RefusedError:

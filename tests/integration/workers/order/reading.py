@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tests.integration.workers.order.facts import (
+    LOOKED_UP,
     BadEventError,
     Data,
     Fact,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+SNAPSHOT: Final = "clerkwork.snapshot."
+ABSENCE: Final = "clerkwork.absence."
+ENDS: Final = {"ended", "removed", "revoked"}
 FINAL: Final = {"session.ended", "session.removed", "session.revoked"}
 OPEN: Final = {"session.created": "active", "session.pending": "pending"}
 TOLD: Final = {"pending", "active", "expired", "abandoned", "replaced"}
@@ -50,7 +54,8 @@ def _raw(told: Told) -> bytes:
 
 
 def _version(told: Told, data: Data) -> Version:
-    return (to_ms(data.get("updated_at")), told.at or 0, _raw(told))
+    looked = told.body["type"].startswith((SNAPSHOT, ABSENCE))
+    return (to_ms(data.get("updated_at")), LOOKED_UP if looked else told.at or 0, _raw(told))
 
 
 def _time(data: Data, *names: str) -> datetime | None:
@@ -127,6 +132,10 @@ def _session(told: Told, data: Data) -> list[Fact]:
     status = kind.partition(".")[2]
     if kind in OPEN:
         status = data["status"] if data.get("status") in TOLD else OPEN[kind]
+    if kind.startswith(SNAPSHOT):
+        status = data["status"] if data.get("status") in TOLD | ENDS else "pending"
+    if kind.startswith(ABSENCE):
+        status = "removed"
     session = SessionTold(
         clerk_id=data["id"],
         version=_version(told, data),
@@ -139,7 +148,7 @@ def _session(told: Told, data: Data) -> list[Fact]:
             "updated_at": _time(data, "updated_at"),
         },
         user=user,
-        final=kind in FINAL,
+        final=status in ENDS,
         active=_time(data, "last_active_at"),
         activity=_activity(data.get("latest_activity")),
     )
@@ -172,7 +181,8 @@ def _membership(told: Told, data: Data) -> list[Fact]:
     organization = data.get("organization") or {}
     if not (user and organization.get("id")):
         _bad("no user or no organization")
-    deleted = told.body["type"].endswith(".deleted")
+    absent = told.body["type"].startswith(ABSENCE)
+    deleted = absent or told.body["type"].endswith(".deleted")
     membership = MembershipTold(
         clerk_id=data["id"],
         version=_version(told, data),
@@ -188,6 +198,9 @@ def _membership(told: Told, data: Data) -> list[Fact]:
         organization=organization["id"],
         deleted=deleted,
     )
+    if absent:
+        named = OrganizationNamed(clerk_id=organization["id"], version=(0, 0, b""))
+        return [_named(told, user), membership, named]
     return [_named(told, user), membership, _organization(told, organization)]
 
 
@@ -239,4 +252,12 @@ _READERS: Final[Mapping[str, Callable[[Told, Data], list[Fact]]]] = {
     "organizationMembership.updated": _membership,
     "organizationMembership.deleted": _membership,
     "organizationInvitation.accepted": _invitation,
+    f"{SNAPSHOT}user": _user_told,
+    f"{SNAPSHOT}session": _session,
+    f"{SNAPSHOT}organization": _organization_told,
+    f"{SNAPSHOT}organizationMembership": _membership,
+    f"{ABSENCE}user": _user_deleted,
+    f"{ABSENCE}session": _session,
+    f"{ABSENCE}organization": _organization_deleted,
+    f"{ABSENCE}organizationMembership": _membership,
 }

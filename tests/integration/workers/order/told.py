@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from schema.kafka.changes import USER_CREATED, USER_DELETED, USER_UPDATED, UserState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import asyncpg
 
@@ -18,13 +18,20 @@ ABOUT_THE_RECORD: Final = {"schema_version", "sequence", "version"}
 """Fields that change also where nothing about the user does."""
 
 
-async def wrongly_told(pool: asyncpg.Pool[asyncpg.Record]) -> list[str]:
-    """Return a line for whatever the outbox says otherwise than it must."""
+async def wrongly_told(
+    pool: asyncpg.Pool[asyncpg.Record], *, restored: Collection[str] = ()
+) -> list[str]:
+    """Return a line for whatever the outbox says otherwise than it must.
+
+    The end of users in `restored` may be told again: of who was only a name, nobody was told that
+    they are back.
+    """
     problems: list[str] = []
     known: dict[str, Data | None] = {}
     for row in await pool.fetch(_USERS):
         state = None if row["state"] is None else _content(row)
-        problems += _misfits(row, known.get(row["key"]), state, news=row["key"] not in known)
+        news = row["key"] not in known or (state is None and row["key"] in restored)
+        problems += _misfits(row, known.get(row["key"]), state, news=news)
         known[row["key"]] = state
     living = {user: state for user, state in known.items() if state}
     table = {row["clerk_id"]: _public(dict(row)) for row in await pool.fetch(_THERE)}
