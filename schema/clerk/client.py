@@ -54,7 +54,7 @@ TIMEOUT_S: Final = 30.0
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """500 users of 100 kB, which is more than Clerk lets anybody keep of one."""
 
-_backoff: Final = wait_exponential_jitter(initial=0.2, max=10.0, jitter=0.5)
+_backoff: Final = wait_exponential_jitter(multiplier=0.2, max=10.0, jitter=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
