@@ -7,10 +7,12 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from deploy.backfill.ask import Asked, Instance, opened_counting, require_instance
+from deploy.clerk.find import read_instance
 from deploy.database import connected
+from deploy.errors import OperatorError
 from deploy.letters.desk import naming_kafka
 from deploy.letters.operate import who
+from schema.clerk.client import opened_clerk
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.backfill.settings import BackfillSettings
+    from deploy.clerk.find import Instance
     from schema.clerk.client import Clerk
 
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -38,7 +41,6 @@ class Desk:
     settings: BackfillSettings
     connection: Connection
     clerk: Clerk
-    asked: Asked
     instance: Instance
     console: Console
 
@@ -49,17 +51,26 @@ async def opened_desk(settings: BackfillSettings, console: Console) -> AsyncIter
     url = settings.database_url.get_secret_value()
     name = f"{CLIENT} {who()}"[:63]  # what PostgreSQL keeps of it; it tells others who runs
     async with (
-        opened_counting(settings) as (clerk, asked),
+        opened_clerk(settings) as clerk,
         connected(url, name=name) as connection,
     ):
         yield Desk(
             settings=settings,
             connection=connection,
             clerk=clerk,
-            asked=asked,
-            instance=await require_instance(clerk, settings.clerk_instance_id),
+            instance=await _require_instance(clerk, settings.clerk_instance_id),
             console=console,
         )
+
+
+async def _require_instance(clerk: Clerk, expected: str | None) -> Instance:
+    instance = await read_instance(clerk)
+    if expected and instance.id != expected:
+        raise OperatorError(
+            f"CLERK_SECRET_KEY is of the instance {instance.id}, CLERK_INSTANCE_ID says {expected}:"
+            " nothing was published."
+        )
+    return instance
 
 
 @contextlib.asynccontextmanager

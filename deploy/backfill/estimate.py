@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from deploy.backfill.ask import count
 from deploy.clerk.walk import PAGE
 from schema.postgres.statements import read_statements
 
@@ -46,16 +46,16 @@ async def estimate(desk: Desk, resources: Sequence[Resource]) -> list[Estimate]:
 
 
 async def _estimate(clerk: Clerk, resource: Resource, *, here: int, pace_s: float) -> Estimate:
-    total = await count(clerk, resource)
+    total = await resource.count(clerk)
     began_s = time.monotonic()
-    async for _ in resource.walk(clerk):
-        break
+    async with contextlib.aclosing(resource.walk(clerk)) as pages:
+        await anext(pages, None)
     page_s = time.monotonic() - began_s
-    pages = math.ceil(total / PAGE)
+    requests = math.ceil(total / PAGE) + 1
     return Estimate(
         resource=resource.name,
         at_clerk=total,
         here=here,
-        requests=pages + 1,
-        seconds=pages * max(page_s, pace_s, PAGE / PER_SECOND),
+        requests=requests,
+        seconds=requests * max(page_s, pace_s, PAGE / PER_SECOND),
     )

@@ -83,7 +83,6 @@ async def wait_applied(
     ends: Offsets,
     *,
     tell: Callable[[int], None],
-    patience_s: float = PATIENCE_S,
 ) -> int:
     """Wait until workers have passed `ends`, and return how many records they have not.
 
@@ -98,7 +97,7 @@ async def wait_applied(
                 if left is None or found < left:
                     left, moved_at = found, time.monotonic()
                     tell(left)
-                if left == 0 or time.monotonic() - moved_at > patience_s:
+                if left == 0 or time.monotonic() - moved_at > PATIENCE_S:
                     return left
                 await asyncio.sleep(_LOOK_EVERY_S)
 

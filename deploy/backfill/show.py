@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deploy.backfill.ask import Asked
+    from schema.clerk.client import Clerk
 
 _TELL_EVERY_S: Final = 10.0
 """How often a line is written where no bar can be drawn."""
@@ -39,7 +39,7 @@ class Course:
     _bar: Progress
     _task: TaskID
     _console: Console
-    _asked: Asked | None
+    _clerk: Clerk | None
     _began_s: float = field(default_factory=time.monotonic)
     _here: int = 0
     _told_s: float = field(default_factory=time.monotonic)
@@ -56,13 +56,13 @@ class Course:
             completed=self.done,
             total=self.total,
             rate=per_second,
-            asked=_tell_asked(self._asked),
+            asked=_tell_asked(self._clerk),
         )
         if not is_live() and time.monotonic() - self._told_s > _TELL_EVERY_S:
             self._told_s = time.monotonic()
             left_s = (self.total - self.done) / max(self.per_second, 0.001)
             parts = [f"{self.name}: {self.done} of {self.total}", per_second]
-            parts += [f"{left_s:.0f} s left", _tell_asked(self._asked)]
+            parts += [f"{left_s:.0f} s left", _tell_asked(self._clerk)]
             self._console.print(", ".join(filter(None, parts)))
 
     def left(self, things: int) -> None:
@@ -78,7 +78,7 @@ class Course:
 
 @contextlib.contextmanager
 def showing(
-    name: str, console: Console, *, total: int = 0, done: int = 0, asked: Asked | None = None
+    name: str, console: Console, *, total: int = 0, done: int = 0, clerk: Clerk | None = None
 ) -> Iterator[Course]:
     """Show a bar while the context lasts; where there is no terminal, a line now and then."""
     columns = (
@@ -91,12 +91,11 @@ def showing(
     )
     with Progress(*columns, console=console, transient=True, disable=not is_live()) as bar:
         task = bar.add_task(name, total=total, completed=done, rate="", asked="")
-        yield Course(name, total, done, bar, task, console, asked)
+        yield Course(name, total, done, bar, task, console, clerk)
 
 
-def _tell_asked(asked: Asked | None) -> str:
-    if asked is None:
+def _tell_asked(clerk: Clerk | None) -> str:
+    if clerk is None:
         return ""
-    waits = f", told to wait {asked.limited} times" if asked.limited else ""
-    failures = f", {asked.failed} failed" if asked.failed else ""
-    return f"{asked.requests} requests{waits}{failures}"
+    waited = f", waited {clerk.waited_s:.0f} s for the limit" if clerk.waited_s >= 1 else ""
+    return f"{clerk.requests} requests{waited}"

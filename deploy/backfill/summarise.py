@@ -69,7 +69,7 @@ def tell_end(filled: Filled, console: Console) -> None:
 def _tell_source(desk: Desk) -> str:
     settings = desk.settings
     return (
-        f"Clerk instance {desk.instance.id} ({desk.instance.environment}), at most"
+        f"Clerk instance {desk.instance.id} ({desk.instance.environment_type}), at most"
         f" {settings.requests_per_10_s} requests in 10 s: {settings.clerk_api_share:.0%} of what"
         f" {settings.kind_of_key} keys are allowed"
     )
@@ -84,7 +84,7 @@ def _tell_swept(swept: Swept) -> Iterable[str]:
         f" {unreadable} unreadable; {_spell(swept.seconds)}{pace}"
     )
     for each in swept.unreadable[:NAMED]:
-        yield f"  unreadable: {each}"
+        yield f"  unreadable: {each or 'without an id'}"
     if len(swept.unreadable) > NAMED:
         yield f"  and {len(swept.unreadable) - NAMED} more: the log names them"
     if swept.outcomes:

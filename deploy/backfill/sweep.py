@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, replace
@@ -10,20 +9,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from deploy.backfill.ask import count
 from deploy.backfill.note import finish_sweep, note_page
 from deploy.backfill.publish import publish, write_page
 from deploy.backfill.show import showing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
-
     from deploy.backfill.desk import Desk
     from deploy.backfill.note import Sweep
     from deploy.backfill.resources import Resource
     from deploy.backfill.settle import Outcomes
     from deploy.backfill.show import Course
-    from deploy.clerk.walk import Page
     from schema.kafka.producer import Producer
 
 log = structlog.get_logger(__name__)
@@ -58,9 +53,9 @@ async def sweep_through(desk: Desk, producer: Producer, resource: Resource, swee
     if sweep.finished_at:
         return Swept(resource=resource, sweep=sweep)
     began_s = time.monotonic()
-    total = await count(desk.clerk, resource)
+    total = await resource.count(desk.clerk)
     with showing(
-        resource.name, desk.console, total=total, done=sweep.seen, asked=desk.asked
+        resource.name, desk.console, total=total, done=sweep.seen, clerk=desk.clerk
     ) as course:
         unreadable = await _publish_pages(desk, producer, resource, sweep, course)
     finished = await finish_sweep(desk.connection, resource.name)
@@ -86,7 +81,8 @@ async def _publish_pages(
 ) -> list[str]:
     """Publish page by page, note each, and return the ids of what cannot be read."""
     unreadable, before = list[str](), frozenset[str]()
-    async with contextlib.aclosing(_ahead(resource.walk(desk.clerk, cursor=sweep.cursor))) as pages:
+    pages = resource.walk(desk.clerk, cursor=sweep.cursor)
+    async with contextlib.aclosing(pages):
         async for page in pages:
             written = write_page(resource.kind, page, seen_ms=sweep.started_ms, before=before)
             await publish(producer, written.records)
@@ -94,21 +90,5 @@ async def _publish_pages(
             await note_page(desk.connection, at, seen=written.seen, published=len(written.records))
             course.advance(written.seen)
             unreadable += written.unreadable
-            before = frozenset(each.id for each in page.seen)
+            before = written.ids
     return unreadable
-
-
-async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
-    """Yield the same pages, the next one being fetched while one is used."""
-    following = asyncio.create_task(_next(pages))
-    try:
-        while (page := await following) is not None:
-            following = asyncio.create_task(_next(pages))
-            yield page
-    finally:
-        following.cancel()
-        await asyncio.wait({following})
-
-
-async def _next(pages: AsyncIterator[Page]) -> Page | None:
-    return await anext(pages, None)
