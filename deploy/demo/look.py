@@ -1,38 +1,47 @@
-"""Look at Clerk: a stand-in for its API, and the commands that make the tables true to it."""
+"""Look at Clerk: a stand-in for its API, and what makes the tables true to it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
+import io
 import time
 from collections import defaultdict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pydantic import HttpUrl, SecretStr
+from rich.console import Console
+
+from deploy.backfill import run as backfilling
+from deploy.backfill.settings import BackfillSettings
 from deploy.demo.collect import read_tables, read_topics
 from deploy.demo.judge_clerk import Looked
 from deploy.demo.upstream import find_upstream
-from deploy.errors import OperatorError
+from deploy.reconcile import run as reconciling
+from deploy.reconcile.settings import ReconcileSettings
+from deploy.reconcile.settle import Patience
 from deploy.standin.app import LIVE_KEY, running_stand_in
 from deploy.standin.world import World
 from schema.kafka.topics import USER_CHANGES
-from schema.postgres.statements import read_statements
+from schema.ops.logs import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from deploy.backfill.run import Filled
     from deploy.demo.board import Board
     from deploy.demo.observe import Observer
     from deploy.demo.plan import Plan
     from deploy.demo.unheard import Unheard
     from deploy.demo.upstream import Upstream
+    from deploy.reconcile.drift import Report
+    from schema.clerk.settings import ClerkSettings
 
-    Environment = Mapping[str, str]
+SettingsT = TypeVar("SettingsT", bound="ClerkSettings")
 
 TOLD_WITHIN_S: Final = 10.0
 GLANCE_S: Final = 0.1
-_SQL: Final = read_statements(__file__)
 
 
 class Instance(World):
@@ -60,60 +69,62 @@ async def look_at_clerk(
 ) -> Looked:
     """Backfill, lose some webhooks, reconcile; return what came of it.
 
-    Raises OperatorError when a command fails.
+    Raises OperatorError when one of them cannot be done.
     """
     instance, happened = Instance(), (*plan.webhooks, *unheard.before)
     instance.become(find_upstream(happened))
     async with running_stand_in(instance) as url:
-        environment = _environment(observer, url)
+        desk = _Desk(observer=observer, url=url)
         note(f"Clerk has {len(instance.users)} users, {len(unheard.before)} of them never told of")
-        await _run("backfill", environment=environment)
-        backfilled = await observer.database.fetchval(_SQL["count_backfilled"])
-        note(f"clerkwork backfill: {backfilled} users; meanwhile {len(unheard.lost)} webhooks lost")
+        filled = await desk.backfill()
+        backfilled = filled.swept[0].sweep.published
+        note(f"backfill: {backfilled} users looked at; and now {len(unheard.lost)} webhooks get lost")
         instance.become(find_upstream((*happened, *unheard.lost)))
-        told = await _run(
-            "reconcile", "--repair", "--json", "--settle", "0", environment=environment
-        )
-    drift = json.loads(told)["drifts"]
-    note(f"clerkwork reconcile --repair: {_tell(drift)}")
+        report = await desk.reconcile()
+    note(f"reconcile --repair: {_tell(report)}")
     await _settle(observer, board)
     return Looked(
         backfilled=backfilled,
-        drift={each["kind"]: each["found"] for each in drift if each["resource"] == "users"},
+        drift={each.kind: each.found for each in report.drifts if each.resource == "users"},
         tables=await read_tables(observer.database),
         changes=await read_topics(observer.system.stack.bootstrap_servers, [USER_CHANGES]),
     )
 
 
-def _environment(observer: Observer, url: str) -> Environment:
-    """Return what the worker has, and where Clerk is: nothing of the user's leads it astray."""
-    worker = observer.system.services.named["worker"]
-    return dict(worker.program().environment) | {
-        "CLERK_API_URL": url,
-        "CLERK_SECRET_KEY": LIVE_KEY,
-        "LOG_LEVEL": "ERROR",
-    }
+@dataclass(frozen=True, kw_only=True)
+class _Desk:
+    """An operator's; nothing that the user has exported leads it astray."""
+
+    observer: Observer
+    url: str
+
+    async def backfill(self) -> Filled:
+        """Do what `clerkwork backfill` does, in silence."""
+        settings = self._settings(BackfillSettings)
+        configure_logs(settings)
+        silence = Console(file=io.StringIO())
+        return await backfilling.backfill(settings, backfilling.Wishes(), silence)
+
+    async def reconcile(self) -> Report:
+        """Do what `clerkwork reconcile --repair` does, for a Clerk that sends nothing any more."""
+        wishes = reconciling.Wishes(repair=True, patience=Patience(settle_s=0))
+        return await reconciling.reconcile(self._settings(ReconcileSettings), wishes)
+
+    def _settings(self, settings: type[SettingsT]) -> SettingsT:
+        stack = self.observer.system.stack
+        given: Mapping[str, Any] = {
+            "clerk_api_url": HttpUrl(self.url),
+            "clerk_secret_key": SecretStr(LIVE_KEY),
+            "database_url": SecretStr(stack.database_url),
+            "kafka_bootstrap_servers": stack.bootstrap_servers,
+            "log_level": "ERROR",
+        }
+        return settings.model_construct(**given)
 
 
-async def _run(*command: str, environment: Environment) -> str:
-    """Run a command of the console, and return what it prints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "deploy", *command),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, complained = await process.communicate()
-    if process.returncode:
-        raise OperatorError(
-            f"clerkwork {' '.join(command)} ended with {process.returncode}:"
-            f" {(complained or said).decode(errors='replace').strip()}"
-        )
-    return said.decode()
-
-
-def _tell(drifts: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{each['found']} {each['kind']}, {each['mended']} mended" for each in drifts)
+def _tell(report: Report) -> str:
+    found = [f"{each.found} {each.resource} {each.kind}" for each in report.drifts]
+    return f"{', '.join(found) or 'nothing'} found, {report.left or 'nothing'} left"
 
 
 async def _settle(observer: Observer, board: Board) -> None:
