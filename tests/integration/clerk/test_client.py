@@ -23,6 +23,7 @@ from schema.clerk.client import (
     ClerkUnavailableError,
     NotAtClerkError,
 )
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -47,6 +48,10 @@ async def _asking(handler: Handler, *, patience_s: float = 5.0) -> AsyncIterator
             requests_per_10_s=800,
             patience_s=patience_s,
         )
+
+
+async def _answered(trouble: Trouble, status: int) -> int:
+    return trouble.answered[status]
 
 
 async def test_it_says_who_asks_and_for_which_version(
@@ -164,9 +169,7 @@ async def test_a_wait_that_clerk_asks_for_is_everybodys(
         await clerk.get("/users/count")
         await clerk.get("/users/count")
         refused = asyncio.create_task(clerk.get("/users/count"))
-        async with asyncio.timeout(5):
-            while not trouble.answered[429]:
-                await asyncio.sleep(0.01)
+        await until(lambda: _answered(trouble, 429), lambda count: count == 1)
         paused_at = time.monotonic()
         others = asyncio.create_task(clerk.get("/users/count"))
         await asyncio.gather(refused, others)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +18,7 @@ from deploy.clerk.walk import (
 )
 from deploy.standin.world import BEGINNING_MS
 from schema.clerk.client import ClerkRefusedError, ClerkUnavailableError
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,6 +46,10 @@ def _before_page(number: int, change: Callable[[], Any]) -> Callable[[web.Reques
             change()
 
     return hook
+
+
+async def _answered(trouble: Trouble, status: int) -> int:
+    return trouble.answered[status]
 
 
 async def test_each_user_comes_once_and_in_order(world: World, ask: Ask) -> None:
@@ -272,9 +276,7 @@ async def test_one_page_is_fetched_ahead(world: World, trouble: Trouble, ask: As
     async with ask(world, trouble) as clerk:
         pages = walk_users(clerk, limit=5)
         await anext(aiter(pages))
-        async with asyncio.timeout(5):
-            while trouble.answered[200] < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: _answered(trouble, 200), lambda count: count >= 2)
         await clerk.get("/users/count")
 
         assert trouble.asked == {"/users": 2, "/users/count": 1}
