@@ -1,15 +1,17 @@
 -- name: draw_users
 -- Living users at random: the first at or after random places of the primary key, whose values are
 -- hashes. Fewer than $1, where a place was drawn twice.
+WITH places AS MATERIALIZED (
+    SELECT gen_random_uuid() AS place FROM generate_series(1, $1::integer)
+)
 SELECT DISTINCT
     drawn.id, drawn.clerk_id, drawn.version, drawn.restored, NULL AS user_id,
     NULL AS organization_id
-FROM generate_series(1, $1::integer)
-CROSS JOIN LATERAL (SELECT gen_random_uuid() AS place) AS random
+FROM places
 CROSS JOIN LATERAL (
     SELECT id, clerk_id, version, restored_at IS NOT NULL AS restored
     FROM users
-    WHERE id >= random.place AND deleted_at IS NULL AND NOT starts_with(clerk_id, $2)
+    WHERE id >= places.place AND deleted_at IS NULL AND NOT starts_with(clerk_id, $2)
     ORDER BY id
     LIMIT 1
 ) AS drawn

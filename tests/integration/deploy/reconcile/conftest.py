@@ -115,7 +115,7 @@ async def module_database_url(servers: Servers, template_database: str) -> Async
 
 
 @pytest.fixture(scope="module")
-async def worker(bootstrap_servers: str, module_database_url: str) -> AsyncIterator[None]:
+async def _worker(bootstrap_servers: str, module_database_url: str) -> AsyncIterator[None]:
     """One worker for all tests of a file: joining a group takes its time."""
     settings = WorkerSettings(
         kafka_bootstrap_servers=bootstrap_servers,
@@ -170,7 +170,7 @@ async def scene(
     settings: ReconcileSettings,
     world: World,
     trouble: Trouble,
-    worker: None,
+    _worker: None,
     producer: AIOKafkaProducer,
     database: Database,
 ) -> Scene:
