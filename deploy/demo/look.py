@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import HttpUrl, SecretStr
 from rich.console import Console
@@ -27,7 +27,7 @@ from schema.kafka.topics import USER_CHANGES
 from schema.ops.logs import configure_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from deploy.backfill.run import Filled
     from deploy.demo.board import Board
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from deploy.demo.unheard import Unheard
     from deploy.demo.upstream import Upstream
     from deploy.reconcile.drift import Report
-    from schema.clerk.settings import ClerkSettings
-
-SettingsT = TypeVar("SettingsT", bound="ClerkSettings")
 
 TOLD_WITHIN_S: Final = 10.0
 GLANCE_S: Final = 0.1
@@ -78,7 +75,9 @@ async def look_at_clerk(
         note(f"Clerk has {len(instance.users)} users, {len(unheard.before)} of them never told of")
         filled = await desk.backfill()
         backfilled = filled.swept[0].sweep.published
-        note(f"backfill: {backfilled} users looked at; and now {len(unheard.lost)} webhooks get lost")
+        note(
+            f"backfill: {backfilled} users looked at; and now {len(unheard.lost)} webhooks get lost"
+        )
         instance.become(find_upstream((*happened, *unheard.lost)))
         report = await desk.reconcile()
     note(f"reconcile --repair: {_tell(report)}")
@@ -100,7 +99,7 @@ class _Desk:
 
     async def backfill(self) -> Filled:
         """Do what `clerkwork backfill` does, in silence."""
-        settings = self._settings(BackfillSettings)
+        settings = BackfillSettings.model_construct(**self._given())
         configure_logs(settings)
         silence = Console(file=io.StringIO())
         return await backfilling.backfill(settings, backfilling.Wishes(), silence)
@@ -108,18 +107,18 @@ class _Desk:
     async def reconcile(self) -> Report:
         """Do what `clerkwork reconcile --repair` does, for a Clerk that sends nothing any more."""
         wishes = reconciling.Wishes(repair=True, patience=Patience(settle_s=0))
-        return await reconciling.reconcile(self._settings(ReconcileSettings), wishes)
+        settings = ReconcileSettings.model_construct(**self._given())
+        return await reconciling.reconcile(settings, wishes)
 
-    def _settings(self, settings: type[SettingsT]) -> SettingsT:
+    def _given(self) -> dict[str, Any]:
         stack = self.observer.system.stack
-        given: Mapping[str, Any] = {
+        return {
             "clerk_api_url": HttpUrl(self.url),
             "clerk_secret_key": SecretStr(LIVE_KEY),
             "database_url": SecretStr(stack.database_url),
             "kafka_bootstrap_servers": stack.bootstrap_servers,
             "log_level": "ERROR",
         }
-        return settings.model_construct(**given)
 
 
 def _tell(report: Report) -> str:

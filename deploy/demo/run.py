@@ -85,9 +85,7 @@ def _wishes(data: Path) -> Wishes:
     )
 
 
-async def _prove(
-    plan: Plan, unheard: Unheard, system: System, console: Console
-) -> list[Finding]:
+async def _prove(plan: Plan, unheard: Unheard, system: System, console: Console) -> list[Finding]:
     board = Board(planned=len(plan.deliveries))
     async with observing(system) as observer:
         with open_view(board, console) as view:

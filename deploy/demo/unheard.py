@@ -1,4 +1,4 @@
-"""What happens at Clerk while nobody tells us: before there are webhooks, and when some are lost."""
+"""What happens at Clerk and nobody tells us: before there are webhooks, and when some are lost."""
 
 from __future__ import annotations
 

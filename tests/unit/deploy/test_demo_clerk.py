@@ -73,7 +73,7 @@ def _look() -> Looked:
         key: {name: value for name, value in present(row).items() if name not in UNTOLD}
         for key, row in rows["users"].items()
     }
-    told = [(key, state) for key, state in states.items()]
+    told = list(states.items())
     gone = [(key, None) for key, row in rows["users"].items() if row["status"] == "deleted"]
     return Looked(
         backfilled=50,

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     Deed = Callable[[World, random.Random], Iterable[Told] | None]
 
-CROWD: Final = 14
-"""So many users a world has at most."""
 NAMES: Final = ("Ana", "Bo", None)
 METADATA: Final[tuple[dict[str, Any], ...]] = (
     {},
@@ -31,9 +29,7 @@ def happen(world: World, chance: random.Random) -> list[Told]:
     return list(deed(world, chance) or ())
 
 
-def _sign_up(world: World, chance: random.Random) -> Iterable[Told] | None:
-    if len(world.users) >= CROWD:
-        return None
+def _sign_up(world: World, chance: random.Random) -> Iterable[Told]:
     email = chance.choice(["ana@example.com", "bo@example.org", None])
     return world.create_user(email=email, first_name=chance.choice(NAMES))
 
@@ -67,9 +63,7 @@ def _touch(world: World, chance: random.Random) -> None:
         world.touch(user)
 
 
-def _found(world: World, chance: random.Random) -> Iterable[Told] | None:
-    if len(world.organizations) >= CROWD // 2:
-        return None
+def _found(world: World, chance: random.Random) -> Iterable[Told]:
     return world.create_organization(name=chance.choice(["North", "South"]))
 
 

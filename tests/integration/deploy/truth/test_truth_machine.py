@@ -28,7 +28,7 @@ from deploy.standin.world import World
 from tests.integration.deploy.truth.belt import Belt
 from tests.integration.deploy.truth.clerkwork import Clerkwork
 from tests.integration.deploy.truth.model import found, inactive, untrue, wrongly_open
-from tests.integration.deploy.truth.sweeps import Sweeps, running_sweeps
+from tests.integration.deploy.truth.sweeps import Sweeps, running_sweeps, turn_small_pages
 from tests.integration.workers.order.histories import seeded
 from tests.integration.workers.order.told import wrongly_told
 from workers.apply import Policy
@@ -113,9 +113,7 @@ class Life(RuleBasedStateMachine):
         self.done[f"backfills {ended}"] += 1
 
     @rule(seed=SEEDS, dies_in=DEATHS, incremental=st.booleans(), repair=st.booleans())
-    def reconcile(
-        self, seed: int, dies_in: int | None, *, incremental: bool, repair: bool
-    ) -> None:
+    def reconcile(self, seed: int, dies_in: int | None, *, incremental: bool, repair: bool) -> None:
         """Clerk and the tables are compared, while things go on happening."""
         ended = self.run(
             self.sweeps.reconcile(
@@ -137,7 +135,7 @@ class Life(RuleBasedStateMachine):
         chance = seeded(self.scene.world.version)
         await self.scene.work_off(chance)
         if chance.random() < 0.5:  # what was late comes before; else after
-            self.scene.arrive(chance, len(self.scene.late))
+            self.scene.arrive(chance)
         backfilled = chance.random() < 0.5
         if backfilled:
             await self.sweeps.backfill(chance, quiet=True)
@@ -149,8 +147,8 @@ class Life(RuleBasedStateMachine):
             assert not await inactive(self.pool, self.scene.world)
         assert await self.sweeps.drift(chance) == []
         before = await found(self.pool)
-        self.scene.late += self.scene.lost  # Clerk sends what seemed lost after all
-        self.scene.arrive(chance, len(self.scene.late))
+        self.scene.find_the_lost()
+        self.scene.arrive(chance)
         await self.scene.work_off(chance)
         assert await found(self.pool) == before
         await self.hold("after what came late")
@@ -196,9 +194,14 @@ _DEAD: Final = "SELECT event_id, type, reason FROM events WHERE outcome NOT IN (
 
 @pytest.mark.parametrize("life", [Erasing, Holding])
 async def test_every_life_ends_true_to_clerk(
-    quick_pool: Pool, database_url: str, life: type[Life], tell: Tell
+    quick_pool: Pool,
+    database_url: str,
+    life: type[Life],
+    tell: Tell,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Webhooks, backfills and reconciliations in any order end in the tables that Clerk has."""
+    turn_small_pages(monkeypatch)
     life.pool, life.url, life.loop = quick_pool, database_url, asyncio.get_running_loop()
     await asyncio.to_thread(run_state_machine_as_test, life, settings=SETTINGS)
 
