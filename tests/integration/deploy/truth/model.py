@@ -56,7 +56,7 @@ async def inactive(pool: Pool, world: World) -> list[str]:
     return [
         f"{key}: last active {row['last_active_at']}"
         for key, row in (await _rows(pool, _USERS)).items()
-        if row["last_active_at"] < _time(world.users[key]["last_active_at"])
+        if (row["last_active_at"] or _EPOCH) < (_time(world.users[key]["last_active_at"]) or _EPOCH)
     ]
 
 
