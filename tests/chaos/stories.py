@@ -8,6 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.prepare import Delivery, prepare
+from schema.kafka.headers import EventHeaders, write_event_headers
+from schema.kafka.producer import Record
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
+from schema.kafka.topics import ORG_EVENTS, USER_EVENTS
 from tests.factories import sign, user_event
 from tests.integration.workers.order.facts import Told
 from tests.integration.workers.order.histories import make_history
@@ -63,11 +67,17 @@ class Story:
         return {row["event_id"] for row in rows if row["outcome"] == "dead"}
 
 
-def make_story(chance: random.Random, *, events: int, planted: int = 0) -> Story:
-    """Return a story of about so many events, some of them poison of the worlds' own making."""
+def make_story(
+    chance: random.Random, *, events: int, planted: int = 0, looks: bool = False
+) -> Story:
+    """Return a story of about so many events, some of them poison of the worlds' own making.
+
+    All are webhooks, unless some are to be `looks` at Clerk: nobody sends those to ingest.
+    """
     tag = f"{chance.getrandbits(64):x}"
     worlds = [
-        make_history(chance, f"{tag}w{number}", length=WORLD) for number in range(events // WORLD)
+        make_history(chance, f"{tag}w{number}", length=WORLD, looks=looks)
+        for number in range(events // WORLD)
     ]
     refused = [make_refused(f"{tag}p{number}") for number in range(planted)]
     told = [*(each for world in worlds for each in world), *refused]
@@ -106,6 +116,28 @@ def webhook(told: Told) -> tuple[bytes, Mapping[str, str]]:
     return body, sign(body, event_id=told.event_id)
 
 
+def record_of(told: Told) -> Record:
+    """Return the record that ingest publishes, or who looks at Clerk."""
+    body = body_of(told)
+    if not told.body["type"].startswith((SNAPSHOT, ABSENCE)):
+        delivery = Delivery(body=body, event_id=told.event_id, request_id="chaos")
+        return prepare(delivery, instance_id=None).record
+    headers = EventHeaders(
+        event_id=told.event_id,
+        event_type=told.body["type"],
+        source="clerkwork/reconcile",
+        occurred_at=None,
+        subject=told.subject,
+        request_id="chaos",
+    )
+    return Record(
+        topic=(USER_EVENTS if told.subject else ORG_EVENTS).name,
+        key=(told.subject or told.body["data"]["id"]).encode(),
+        value=body,
+        headers=write_event_headers(headers),
+    )
+
+
 async def publish(
     producer: AIOKafkaProducer, told: Iterable[Told], *, partition: int | None = None
 ) -> None:
@@ -114,8 +146,7 @@ async def publish(
     again = told[::REPEATED] if partition is None else []
     futures = []
     for each in [*told, *again]:
-        delivery = Delivery(body=body_of(each), event_id=each.event_id, request_id="chaos")
-        record = prepare(delivery, instance_id=None).record
+        record = record_of(each)
         futures.append(
             await producer.send(
                 record.topic,

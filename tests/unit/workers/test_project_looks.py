@@ -107,7 +107,7 @@ def test_an_absent_session_is_removed_and_keeps_how_it_began() -> None:
         "session", json.dumps(data).encode(), looker="reconcile", clock_ms=LOOKED_MS
     )
     absent = _one(SessionRow, decode(make_record(record.value, headers=record.headers)).rows)
-    known = {"id": "sess_1", "user_id": "user_1", "user": None, "updated_at": CREATED_MS + 5}
+    known: dict[str, Any] = data | {"user": None}
     begun = _one(
         SessionRow,
         _rows("session.created", **known, actor={"sub": "user_2"}, created_at=CREATED_MS),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.route import route
@@ -23,7 +24,7 @@ from tests.integration.workers.order.worlds import SAMPLES, Data, Scribe, World,
 from workers.decode import Event, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 LETTERS: Final = "aBcD_-09"
 """How svix-ids go on, so that bytes order them differently from any language."""
@@ -53,24 +54,28 @@ def seeded(seed: int) -> random.Random:
 
 
 def make_history(
-    chance: random.Random, tag: str, *, length: int, commands: float = 0
+    chance: random.Random, tag: str, *, length: int, commands: float = 0, looks: bool = True
 ) -> list[Told]:
-    """Return so many events of one world; so much of it are commands."""
+    """Return so many events of one world; so much of it are commands, and `looks` may be."""
     world = make_world(chance, tag)
     return [
         make_command(chance, world, number)
         if commands and chance.random() < commands
-        else make_event(chance, world, number)
+        else make_event(chance, world, number, looks=looks)
         for number in range(length)
     ]
 
 
-def make_event(chance: random.Random, world: World, number: int) -> Told:
-    """Return the `number`th event of a world, whose svix-id says nothing of when it was made."""
+def make_event(chance: random.Random, world: World, number: int, *, looks: bool = True) -> Told:
+    """Return the `number`th event of a world, whose svix-id says nothing of when it was made.
+
+    Unless `looks` are wanted, it is a webhook.
+    """
     scribe = Scribe(chance, world)
-    kinds = list(_WRITERS)
-    [family] = chance.choices(kinds, weights=[_WRITERS[kind][0] for kind in kinds])
-    kind, data = _WRITERS[family][1](scribe)
+    writers = _WRITERS | _LOOKERS if looks else _WRITERS
+    kinds = list(writers)
+    [family] = chance.choices(kinds, weights=[writers[kind][0] for kind in kinds])
+    kind, data = writers[family][1](scribe)
     if kind.startswith((SNAPSHOT, ABSENCE)):
         return make_look(kind, data, at=chance.choice(world.moments))
     body = copy.deepcopy(SAMPLES["user.created"]) | {"type": kind, "data": data}
@@ -202,12 +207,16 @@ def _unseen(scribe: Scribe) -> tuple[str, Data]:
 
 def _bad(scribe: Scribe) -> tuple[str, Data]:
     kind, data = scribe.chance.choice([_user, _session, _organization, _membership])(scribe)
-    family = kind.partition(".")[0]
-    spoil = scribe.chance.choice(_SPOILS[family])
+    spoil = scribe.chance.choice(_SPOILS[kind.partition(".")[0]])
     spoil(data)
-    # Who looks does not even publish what belongs to nobody.
-    looked = spoil is not _without_member and scribe.often(0.3)
-    return f"{SNAPSHOT}{family}" if looked else kind, data
+    return kind, data
+
+
+def _badly_seen(scribe: Scribe) -> tuple[str, Data]:
+    kind, data = scribe.chance.choice([_user, _session, _organization])(scribe)
+    family = kind.partition(".")[0]
+    scribe.chance.choice(_SPOILS[family])(data)
+    return f"{SNAPSHOT}{family}", data
 
 
 def _without_time(data: Data) -> None:
@@ -253,7 +262,15 @@ _SPOILS: Final[Mapping[str, tuple[Callable[[Data], None], ...]]] = {
     "organizationMembership": (_without_organization, _without_member, _metadata_with_nul),
 }
 
-_WRITERS: Final[Mapping[str, tuple[int, Callable[[Scribe], tuple[str, Data]]]]] = {
+_Writers = dict[str, tuple[int, Callable[[Scribe], tuple[str, Data]]]]
+
+_LOOKERS: Final[_Writers] = {
+    "seen": (20, _seen),
+    "unseen": (6, _unseen),
+    "badly seen": (1, _badly_seen),
+}
+
+_WRITERS: Final[_Writers] = {
     "user": (28, _user),
     "user's end": (5, _deleted_user),
     "session": (28, _session),
@@ -261,8 +278,6 @@ _WRITERS: Final[Mapping[str, tuple[int, Callable[[Scribe], tuple[str, Data]]]]] 
     "organization's end": (3, _deleted_organization),
     "membership": (14, _membership),
     "invitation": (7, _invitation),
-    "seen": (20, _seen),
-    "unseen": (6, _unseen),
     "ignored": (5, _ignored),
     "bad": (3, _bad),
 }
