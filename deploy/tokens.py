@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 ISSUER: Final = "https://clerkwork.localhost"
 """`iss` of development tokens; nobody can own a name below .localhost (RFC 6761)."""
 
+KEY_ID: Final = "ins_development"
+"""`kid` of development tokens."""
+
 _ORGANIZATION_ID: Final = re.compile(r"org_[A-Za-z0-9_-]{1,128}")
 _PERMISSION: Final = re.compile(r"[a-z0-9_-]+:[a-z0-9_-]+")
 
@@ -150,7 +153,7 @@ def _sign(
         times | claims,
         _load(private_key),
         algorithm="RS256",
-        headers={"kid": "ins_development", "cat": category},
+        headers={"kid": KEY_ID, "cat": category},
     )
 
 

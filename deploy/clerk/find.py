@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 
 from deploy.clerk.page import read_wrapped
 from schema.clerk.client import ClerkUnavailableError, NotAtClerkError
-from schema.clerk.find import find_user
+from schema.clerk.find import as_segment, find_user
 
 if TYPE_CHECKING:
     from schema.clerk.client import Answer, Clerk
@@ -39,12 +38,12 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 async def find_organization(clerk: Clerk, organization_id: str) -> Answer:
     """Return what Clerk has of an organization."""
-    return await clerk.get(f"/organizations/{quote(organization_id, safe='')}")
+    return await clerk.get(f"/organizations/{as_segment(organization_id)}")
 
 
 async def find_membership(clerk: Clerk, organization_id: str, user_id: str) -> Answer:
     """Return what Clerk has of a user's membership in an organization."""
-    path = f"/organizations/{quote(organization_id, safe='')}/memberships"
+    path = f"/organizations/{as_segment(organization_id)}/memberships"
     answer = await clerk.get(path, {"user_id": user_id, "limit": 1})
     items = read_wrapped(answer)
     if not len(items):
@@ -54,7 +53,7 @@ async def find_membership(clerk: Clerk, organization_id: str, user_id: str) -> A
 
 async def find_session(clerk: Clerk, session_id: str) -> Answer:
     """Return what Clerk has of a session; old ones it forgets."""
-    return await clerk.get(f"/sessions/{quote(session_id, safe='')}")
+    return await clerk.get(f"/sessions/{as_segment(session_id)}")
 
 
 async def read_instance(clerk: Clerk) -> Instance:

@@ -15,7 +15,7 @@ from deploy.standin.lists import Lists, present_organization
 from deploy.standin.refuse import absent
 from deploy.standin.trouble import Trouble
 from deploy.standin.world import INSTANCE_ID
-from deploy.tokens import public_key
+from deploy.tokens import KEY_ID, public_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -131,4 +131,4 @@ def _instance(trouble: Trouble) -> Thing:
 def _jwk(private_key: str) -> Thing:
     key = load_pem_public_key(public_key(private_key).encode())
     jwk: Thing = RSAAlgorithm.to_jwk(cast("RSAPublicKey", key), as_dict=True)
-    return jwk | {"kid": INSTANCE_ID, "use": "sig", "alg": "RS256"}
+    return jwk | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}

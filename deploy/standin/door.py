@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/v1"
 _VERSIONS: Final = frozenset({"2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", API_VERSION})
-_VERSION: Final = "Clerk-API-Version"
+_HEADER: Final = "Clerk-API-Version"
+_PARAMETER: Final = "__clerk_api_version"
 _UNLIMITED: Final = frozenset({"/jwks"})
 
 
 class Door:
-    """Lets in who has a key, and brings the trouble."""
+    """Lets in who has a key, and brings the trouble.
+
+    The version is said in a header or in the query, not in both:
+    https://clerk.com/docs/guides/development/upgrading/versioning
+    """
 
     def __init__(self, world: World, trouble: Trouble, keys: Sequence[str]) -> None:
         self._world = world
@@ -65,7 +70,8 @@ class Door:
             raise RefusedError(401, "clerk_key_invalid", "The provided Secret Key is invalid.")
         if path not in _UNLIMITED:
             self._limit.take(key)
-        versions = [*request.headers.getall(_VERSION, []), *request.query.getall(_VERSION, [])]
+        headers, query = request.headers, request.query
+        versions = [*headers.getall(_HEADER, []), *query.getall(_PARAMETER, [])]
         if len(versions) > 1 or not _VERSIONS.issuperset(versions):
             raise RefusedError(400, "api_version_invalid", "No such version, or several.")
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy.signals import interruptible
+from deploy.stack.ports import require_free
 from deploy.standin.app import running_stand_in
 from deploy.standin.shapes import DAY_MS
 from deploy.standin.trouble import Trouble
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 def serve_stand_in(
     *, users: int, port: int, latency_s: float, secret_key: str, console: Console
 ) -> int:
-    """Serve that many invented users until interrupted; print how to ask for them."""
+    """Serve that many invented users until interrupted; print how to ask for them.
+
+    Raises OperatorError when the port is taken.
+    """
+    require_free(port, asked_by="stand-in (--port)")
     world = World(now_ms=_wall_ms() - 30 * DAY_MS)
     world.populate(users=users, organizations=users // 100, members=10)
     world.follow(_wall_ms)
