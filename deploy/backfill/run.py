@@ -20,6 +20,7 @@ from deploy.backfill.sweep import sweep_through
 from deploy.database import refusing_in_words
 from deploy.signals import interruptible
 from deploy.terminal import is_live
+from schema.clerk.client import ClerkUnavailableError
 from schema.kafka.mend import mend_connections
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it."""
+
+_GO_ON: Final = "What is published is noted: run clerkwork backfill again, and it goes on."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +131,10 @@ def run_backfill(wishes: Wishes, console: Console) -> int:
                 return 0
             filled = uvloop.run(backfill(settings, wishes, console))
     except KeyboardInterrupt:
-        console.print("Interrupted. Run clerkwork backfill again, and it goes on.")
+        console.print(f"Interrupted. {_GO_ON}")
         return INTERRUPTED
+    except ClerkUnavailableError:
+        console.print(_GO_ON)
+        raise
     tell_end(filled, console)
     return 0 if filled.sound else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.progress import (
@@ -19,7 +19,7 @@ from rich.progress import (
 from deploy.terminal import is_live
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -29,20 +29,24 @@ _TELL_EVERY_S: Final = 10.0
 """How often a line is written where no bar can be drawn."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Course:
     """How one walk goes on."""
 
     name: str
     total: int
     done: int
-    _bar: Progress
-    _task: TaskID
-    _console: Console
-    _clerk: Clerk | None
-    _began_s: float = field(default_factory=time.monotonic)
-    _here: int = 0
-    _told_s: float = field(default_factory=time.monotonic)
+    console: Console
+    bar: Progress
+    task: TaskID
+    clerk: Clerk | None = None
+    """Who is asked, where anybody is."""
+    clock: Callable[[], float] = time.monotonic
+    """In seconds."""
+
+    def __post_init__(self) -> None:
+        self._here = 0
+        self._began_s = self._told_s = self.clock()
 
     def advance(self, things: int) -> None:
         """Say that so many more are through."""
@@ -50,20 +54,16 @@ class Course:
         self._here += things
         # Clerk has more by now, or a break has made some count twice.
         self.total = max(self.total, self.done)
-        per_second = f"{self.per_second:.0f}/s"
-        self._bar.update(
-            self._task,
+        self.bar.update(
+            self.task,
             completed=self.done,
             total=self.total,
-            rate=per_second,
-            asked=_tell_asked(self._clerk),
+            rate=f"{self.per_second:.0f}/s",
+            asked=_tell_asked(self.clerk),
         )
-        if not is_live() and time.monotonic() - self._told_s > _TELL_EVERY_S:
-            self._told_s = time.monotonic()
-            left_s = (self.total - self.done) / max(self.per_second, 0.001)
-            parts = [f"{self.name}: {self.done} of {self.total}", per_second]
-            parts += [f"{left_s:.0f} s left", _tell_asked(self._clerk)]
-            self._console.print(", ".join(filter(None, parts)))
+        if not is_live() and self.clock() - self._told_s > _TELL_EVERY_S:
+            self._told_s = self.clock()
+            self.console.print(self._spell())
 
     def left(self, things: int) -> None:
         """Say how many are still to come."""
@@ -73,12 +73,23 @@ class Course:
     @property
     def per_second(self) -> float:
         """How many get through in a second."""
-        return self._here / max(time.monotonic() - self._began_s, 0.001)
+        return self._here / max(self.clock() - self._began_s, 0.001)
+
+    def _spell(self) -> str:
+        left_s = (self.total - self.done) / max(self.per_second, 0.001)
+        parts = [f"{self.name}: {self.done} of {self.total}", f"{self.per_second:.0f}/s"]
+        parts += [f"{left_s:.0f} s left", _tell_asked(self.clerk)]
+        return ", ".join(filter(None, parts))
 
 
 @contextlib.contextmanager
 def showing(
-    name: str, console: Console, *, total: int = 0, done: int = 0, clerk: Clerk | None = None
+    name: str,
+    console: Console,
+    *,
+    total: int = 0,
+    done: int = 0,
+    clerk: Clerk | None = None,
 ) -> Iterator[Course]:
     """Show a bar while the context lasts; where there is no terminal, a line now and then."""
     columns = (
@@ -90,8 +101,15 @@ def showing(
         TextColumn("{task.fields[asked]}"),
     )
     with Progress(*columns, console=console, transient=True, disable=not is_live()) as bar:
-        task = bar.add_task(name, total=total, completed=done, rate="", asked="")
-        yield Course(name, total, done, bar, task, console, clerk)
+        yield Course(
+            name=name,
+            total=total,
+            done=done,
+            console=console,
+            bar=bar,
+            task=bar.add_task(name, total=total, completed=done, rate="", asked=""),
+            clerk=clerk,
+        )
 
 
 def _tell_asked(clerk: Clerk | None) -> str:

@@ -53,11 +53,12 @@ def tell_end(filled: Filled, console: Console) -> None:
         for line in _tell_swept(each):
             console.print(line, markup=False)
     if filled.left is None:
-        console.print("Nobody waited until it is applied.")
+        console.print("Whether workers have applied it was not waited for.")
     elif filled.left:
         console.print(
             f"{filled.left} records wait for workers, which have applied nothing for a while."
-            " Does clerkwork worker run? What is published is safe."
+            " Does clerkwork worker run, has it stopped a line (clerkwork line show)? What is"
+            " published is safe, and is applied when it runs."
         )
     console.print(
         f"{'All is through' if filled.sound else 'Not all is through'}:"

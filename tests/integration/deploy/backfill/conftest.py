@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 
 from deploy.backfill.run import Filled, Wishes, backfill
@@ -24,6 +25,7 @@ from deploy.standin.world import World
 from ingest.prepare import Delivery, prepare
 from schema.kafka.headers import read_headers
 from schema.kafka.snapshots import SNAPSHOT
+from schema.kafka.topics import CLERK_EVENTS, GROUP
 from workers.app import running_worker
 from workers.settings import WorkerSettings
 
@@ -85,10 +87,14 @@ class Scene:
                 record.topic, record.value, key=record.key, headers=list(record.headers)
             )
 
+    async def users(self) -> dict[str, asyncpg.Record]:
+        """Return the rows, by Clerk's id."""
+        rows = await self.database.fetch("SELECT * FROM users")
+        return {row["clerk_id"]: row for row in rows}
+
     async def versions(self) -> dict[str, int]:
-        """Return the version of each user of this world's, by Clerk's id."""
-        rows = await self.database.fetch("SELECT clerk_id, version FROM users")
-        return {row["clerk_id"]: row["version"] for row in rows}
+        """Return the version of each user."""
+        return {clerk_id: row["version"] for clerk_id, row in (await self.users()).items()}
 
     async def snapshots(self) -> Counter[tuple[str, str]]:
         """Return how often each user's snapshot is on Kafka, by Clerk's id and the record's."""
@@ -126,6 +132,7 @@ async def scene(
             "CLERK_SECRET_KEY": LIVE_KEY,
         }.items():
             monkeypatch.setenv(name, value)
+        await _pass_over(bootstrap_servers)
         yield Scene(
             world=world,
             trouble=trouble,
@@ -134,3 +141,18 @@ async def scene(
             producer=producer,
             read_topic=read_topic,
         )
+    await _pass_over(bootstrap_servers)
+
+
+async def _pass_over(bootstrap_servers: str) -> None:
+    """Have workers begin after what is on the topics: nobody waits for what a test has left."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=GROUP, enable_auto_commit=False
+    ) as consumer:
+        places = [
+            TopicPartition(topic.name, number)
+            for topic in CLERK_EVENTS
+            for number in range(topic.partitions)
+        ]
+        consumer.assign(places)
+        await consumer.commit(await consumer.end_offsets(places))
