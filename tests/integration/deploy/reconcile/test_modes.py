@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from tests.integration.deploy.reconcile.conftest import Scene
 
 
-async def _watermark(scene: Scene) -> int | None:
+async def _watermark(scene: Scene) -> int:
     query = "SELECT changed_until FROM sweeps WHERE kind = 'reconcile' AND resource = 'users'"
-    return await scene.value(query)
+    return int(await scene.value(query))
 
 
 def _latest(world: World) -> int:
