@@ -54,14 +54,16 @@ class Sweeps:
     async def backfill(
         self, chance: random.Random, *, dies_in: int | None = None, quiet: bool = False
     ) -> str:
-        """Backfill, or go on with it, unless it dies."""
+        """Backfill, or go on with it, unless it dies; in a quiet world from the beginning."""
         settings = BackfillSettings(**self._settings)
         with self._going_on(chance, dies_in=dies_in, quiet=quiet) as patches:
             patches.setattr(backfilling, "publishing", partial(_having, self.scene.belt))
             patches.setattr(backfilling, "read_ends", _nowhere)
             patches.setattr(backfilling, "wait_applied", partial(self._applied, chance))
             try:
-                filled = await backfilling.backfill(settings, backfilling.Wishes(), _nobody())
+                filled = await backfilling.backfill(
+                    settings, backfilling.Wishes(restart=quiet), _nobody()
+                )
             except DiedError:
                 return "killed"
         assert filled.sound
