@@ -75,9 +75,7 @@ async def look_at_clerk(
         note(f"Clerk has {len(instance.users)} users, {len(unheard.before)} of them never told of")
         filled = await desk.backfill()
         backfilled = filled.swept[0].sweep.published
-        note(
-            f"backfill: {backfilled} users looked at; and now {len(unheard.lost)} webhooks get lost"
-        )
+        note(f"backfill: {backfilled} users published; now {len(unheard.lost)} webhooks get lost")
         instance.become(find_upstream((*happened, *unheard.lost)))
         report = await desk.reconcile()
     note(f"reconcile --repair: {_tell(report)}")

@@ -42,6 +42,13 @@ async def untrue(pool: Pool, world: World, *, held: bool = False) -> list[str]:
     ]
 
 
+async def overlooked(pool: Pool, world: World) -> list[str]:
+    """Return a line for every user of Clerk's who is otherwise in the tables."""
+    users = {key: _user(each) for key, each in world.users.items()}
+    rows = await _rows(pool, _USERS)
+    return list(_differing(users, {key: row for key, row in rows.items() if key in users}))
+
+
 async def wrongly_open(pool: Pool, world: World) -> list[str]:
     """Return a line for every session that is open here and not at Clerk."""
     return [

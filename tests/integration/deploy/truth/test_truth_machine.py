@@ -27,7 +27,13 @@ from hypothesis.stateful import (
 from deploy.standin.world import World
 from tests.integration.deploy.truth.belt import Belt
 from tests.integration.deploy.truth.clerkwork import Clerkwork
-from tests.integration.deploy.truth.model import found, inactive, untrue, wrongly_open
+from tests.integration.deploy.truth.model import (
+    found,
+    inactive,
+    overlooked,
+    untrue,
+    wrongly_open,
+)
 from tests.integration.deploy.truth.sweeps import Sweeps, running_sweeps, turn_small_pages
 from tests.integration.workers.order.histories import seeded
 from tests.integration.workers.order.told import wrongly_told
@@ -139,8 +145,10 @@ class Life(RuleBasedStateMachine):
         backfilled = chance.random() < 0.5
         if backfilled:
             await self.sweeps.backfill(chance, quiet=True)
+        elif chance.random() < 0.5:  # which finds whoever has changed, and nobody who is gone
+            await self.sweeps.reconcile(chance, quiet=True, repair=True, incremental=True)
+            assert not await overlooked(self.pool, self.scene.world)
         await self.sweeps.reconcile(chance, quiet=True, repair=True)
-        await self.scene.work_off(chance)
         await self.hold("after the last look")
         assert not await wrongly_open(self.pool, self.scene.world)
         if backfilled:
