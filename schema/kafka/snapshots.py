@@ -66,8 +66,9 @@ def write_absence(kind: Kind, known: bytes, *, looker: Looker, clock_ms: int) ->
     """Return the record of what Clerk has no more; `clock_ms` is Clerk's clock when it said so.
 
     `known` is JSON in the shape of Clerk's own: for a user and an organization at least `id`, for
-    a membership all that an event of its deletion has, for a session `id`, `user_id`, `updated_at`.
-    Raises MalformedEventError as `write_snapshot` does.
+    a membership all that an event of its deletion has, for a session `id`, `user_id`, `updated_at`
+    and, so that a rebuild need not know more, whatever else there is. Raises MalformedEventError as
+    `write_snapshot` does.
     """
     return _write(ABSENCE + kind, kind, known, looker=looker, seen_ms=clock_ms)
 

@@ -150,6 +150,7 @@ async def test_whose_data_is_held_back_looks_erased(
     await world.session("user_3", "sess_3")
     await world.event("msg_1", "user_3")
     await world.event("msg_2", "user_3", type="user.deleted")
+    await world.event("look_1", "user_3", type="clerkwork.absence.user")
     path = f"/v1/users/user_3{route}"
 
     held = await client.get(path, by="user_9")
@@ -157,7 +158,10 @@ async def test_whose_data_is_held_back_looks_erased(
         "DELETE FROM posts",
         "DELETE FROM user_data",
         "DELETE FROM sessions",
-        "UPDATE events SET clerk_user_id = NULL WHERE type <> 'user.deleted'",
+        """
+        UPDATE events SET clerk_user_id = NULL
+        WHERE type NOT IN ('user.deleted', 'clerkwork.absence.user')
+        """,
         """
         UPDATE users SET email = NULL, first_name = NULL, created_at = NULL, erase_at = NULL,
             held_status = NULL, role = 'user',

@@ -6,9 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
 from schema.postgres.ids import derive_id
 from tests.factories import CREATED_MS, make_body, user_event
 from tests.integration.workers.order.facts import Told
+from tests.integration.workers.order.histories import make_look
 from tests.integration.workers.order.model import expected_tables
 
 if TYPE_CHECKING:
@@ -171,3 +173,42 @@ def test_bad_and_foreign_events_change_nothing() -> None:
 
     assert tables["users"] == {}
     assert [row["outcome"] for row in tables["events"].values()] == [*["dead"] * 3, "ignored"]
+
+
+def test_a_look_never_beats_a_webhook_that_is_as_new() -> None:
+    """Not even one that names no time; one that saw something newer does."""
+    body = json.loads(user_event(NADIA, at=5, first_name="Told"))
+    del body["timestamp"]
+    told = Told(event_id="msg_1", body=body, subject=NADIA)
+    for at, name in ((5, "Told"), (6, "Seen")):
+        data = json.loads(user_event(NADIA, at=at, first_name="Seen"))["data"]
+        look = make_look(f"{SNAPSHOT}user", data, at=CREATED_MS + 10**9)
+        tables = expected_tables([look, told])
+
+        assert _user(tables)["first_name"] == name
+        assert _user_data(tables)["last_clerk_sync"] == "2026-01-12T13:46:40.000Z"
+
+
+def test_who_is_gone_at_clerk_is_deleted_unless_restored_later() -> None:
+    """An absence counts by Clerk's clock, like a deletion."""
+    created = _sampled("user.created")
+    gone = make_look(f"{ABSENCE}user", {"id": NADIA}, at=CREATED_MS + 50)
+    [row] = expected_tables([*created, gone])["users"].values()
+
+    assert (row["status"], row["version"]) == ("deleted", CREATED_MS + 50)
+    for until, status in ((49, "deleted"), (50, "active")):
+        restored = {NADIA: CREATED_MS + until}
+        held = expected_tables([*created, gone], held=True, restored=restored)
+
+        assert _user(held)["status"] == status
+
+
+def test_a_session_that_clerk_has_forgotten_is_removed_and_began_as_it_did() -> None:
+    """The absence knows less than the webhook: when it began, and who acted, stays."""
+    [told] = _sampled("session.created")
+    known = {name: told.body["data"][name] for name in ("id", "user_id", "updated_at")}
+    gone = make_look(f"{ABSENCE}session", known, at=CREATED_MS + 10**9)
+    [row] = expected_tables([gone, told])["sessions"].values()
+
+    assert (row["status"], row["device"]) == ("removed", "Chrome on Macintosh")
+    assert row["created_at"] == datetime(2026, 1, 1, 0, 0, 0, 60_000, tzinfo=UTC)
