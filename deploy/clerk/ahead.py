@@ -7,12 +7,12 @@ import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
 T = TypeVar("T")
 
 
-async def one_ahead(pages: AsyncGenerator[T]) -> AsyncIterator[T]:
+async def one_ahead(pages: AsyncGenerator[T]) -> AsyncGenerator[T]:
     """Yield what `pages` yields, having asked for one more each time; closes it in the end."""
     async with contextlib.aclosing(pages):
         following = asyncio.ensure_future(_next(pages))

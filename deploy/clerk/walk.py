@@ -16,7 +16,7 @@ from deploy.clerk.page import Page, Seen, read_count, read_wrapped
 from deploy.clerk.users import list_users, walk_by_cursor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from deploy.clerk.page import Items
     from schema.clerk.client import Clerk
@@ -43,7 +43,7 @@ _MOST_ROUNDS: Final = 10
 
 def walk_users(
     clerk: Clerk, *, cursor: str | None = None, limit: int = PAGE
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """Yield all users by their creation, oldest first, from after `cursor`.
 
     Who is created meanwhile comes at the end.
@@ -53,19 +53,19 @@ def walk_users(
 
 def walk_organizations(
     clerk: Clerk, *, cursor: str | None = None, limit: int = PAGE
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """Yield all organizations, oldest first, from after `cursor`; a few come twice."""
     return one_ahead(_walk_wrapped(clerk, "/organizations", cursor, limit))
 
 
 def walk_memberships(
     clerk: Clerk, *, cursor: str | None = None, limit: int = PAGE
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """Yield all memberships of all organizations, as `walk_organizations` does."""
     return one_ahead(_walk_wrapped(clerk, "/organization_memberships", cursor, limit))
 
 
-def walk_changed_users(clerk: Clerk, *, since_ms: int, limit: int = PAGE) -> AsyncIterator[Page]:
+def walk_changed_users(clerk: Clerk, *, since_ms: int, limit: int = PAGE) -> AsyncGenerator[Page]:
     """Yield the users who changed at `since_ms` or later, the latest first; a few come twice.
 
     One who changes during the walk moves to its beginning, so that is looked at again in the end.
@@ -106,7 +106,9 @@ async def _walk_changed(clerk: Clerk, since_ms: int, limit: int) -> AsyncGenerat
             pages += 1
             if page.seen:
                 latest_ms = max(latest_ms, page.seen[0].updated_at) if pages == 1 else latest_ms
-            yield _since(page, since_ms)
+            changed = _since(page, since_ms)
+            if changed.seen or changed.unreadable:
+                yield changed
             if page.seen and page.seen[-1].updated_at < since_ms:
                 break
         if pages <= 1:

@@ -28,9 +28,11 @@ class RateLimit:
         now = time.monotonic()
         while self._asked and self._asked[0] <= now - _WINDOW_S:
             self._asked.popleft()
-        most = self._trouble.requests_per_10_s or allowed_requests(secret_key, 1.0)
+        most = self._trouble.requests_per_10_s
+        if most is None:
+            most = allowed_requests(secret_key, 1.0)
         if len(self._asked) >= most:
-            wait_s = self._asked[0] + _WINDOW_S - now
+            wait_s = (self._asked[0] if self._asked else now) + _WINDOW_S - now
             raise RefusedError(
                 429,
                 "too_many_requests",

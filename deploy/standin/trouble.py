@@ -29,7 +29,7 @@ class Trouble:
     """How much later the slow ones are."""
     seed: int = 0
     requests_per_10_s: int | None = None
-    """How many are answered; None: as many as Clerk allows with the key."""
+    """How many are answered, 0 for none; None: as many as Clerk allows with the key."""
     offset_cost_s: float = 2e-6
     """How much longer an answer takes for each one that an offset skips."""
     unknown_cursor: Literal["refuse", "empty", "beginning"] = "refuse"

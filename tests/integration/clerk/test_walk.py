@@ -222,6 +222,15 @@ async def test_the_changed_are_walked_from_the_latest_on(world: World, ask: Ask)
     assert found == [ids[17], ids[30], ids[3]]
 
 
+async def test_where_nothing_changed_there_is_no_page(world: World, ask: Ask) -> None:
+    """Nobody needs to look into an empty one."""
+    world.populate(users=4)
+    async with ask(world) as clerk:
+        pages = [page async for page in walk_changed_users(clerk, since_ms=world.now_ms + 1)]
+
+    assert pages == []
+
+
 async def test_who_moves_to_the_front_meanwhile_is_seen(
     world: World, trouble: Trouble, ask: Ask
 ) -> None:
