@@ -12,7 +12,8 @@ class BackfillSettings(ClerkSettings, KafkaSettings, DatabaseSettings):
     """Settings of `clerkwork backfill`."""
 
     clerk_instance_id: str | None = Field(
-        None, description="`ins_…`; events of any other instance are quarantined"
+        None,
+        description="`ins_…`; events of any other instance are quarantined, its keys are refused",
     )
 
     @property
