@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import asyncpg
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Pool = asyncpg.Pool[asyncpg.Record]
     Things = Mapping[str, Mapping[str, Any]]
+    Found = Mapping[str, Things]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON: Final = ("public_metadata", "permissions")
@@ -42,6 +43,22 @@ async def untrue(pool: Pool, world: World, *, held: bool = False) -> list[str]:
     ]
 
 
+async def unknown(pool: Pool, world: World, those: Collection[str]) -> list[str]:
+    """Return which of those ids are still at Clerk, and not here, or only their names."""
+    here = {
+        key
+        for query in (_USERS, _ORGANIZATIONS, _MEMBERSHIPS)
+        for key, row in (await _rows(pool, query)).items()
+        if row["version"]
+    }
+    return sorted(at_clerk(world).intersection(those) - here)
+
+
+def at_clerk(world: World) -> set[str]:
+    """Return the ids of all that a backfill can find."""
+    return {*world.users, *world.organizations, *world.memberships}
+
+
 async def overlooked(pool: Pool, world: World) -> list[str]:
     """Return a line for every user of Clerk's who is otherwise in the tables."""
     users = {key: _user(each) for key, each in world.users.items()}
@@ -67,7 +84,7 @@ async def inactive(pool: Pool, world: World) -> list[str]:
     ]
 
 
-async def found(pool: Pool) -> dict[str, dict[str, dict[str, Any]]]:
+async def found(pool: Pool) -> Found:
     """Return the rows of all that lives, but for which event it was that said so."""
     queries = {"users": _USERS, "organizations": _ORGANIZATIONS, "memberships": _MEMBERSHIPS}
     return {
@@ -77,6 +94,11 @@ async def found(pool: Pool) -> dict[str, dict[str, dict[str, Any]]]:
         }
         for table, query in queries.items()
     }
+
+
+def changed(before: Found, after: Found) -> list[str]:
+    """Return a line for every difference."""
+    return [line for table in before for line in _differing(before[table], after[table])]
 
 
 def _user(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,11 +143,11 @@ def _differing(expected: Things, found: Things) -> Iterator[str]:
         want, have = expected.get(key), found.get(key)
         if want is None or have is None:
             if want is not have:
-                yield f"{key}: Clerk has {want}, the tables {have}"
+                yield f"{key}: expected {want}, found {have}"
             continue
         for name in want:
             if want[name] != have[name]:
-                yield f"{key} {name}: Clerk has {want[name]!r}, the tables {have[name]!r}"
+                yield f"{key} {name}: expected {want[name]!r}, found {have[name]!r}"
 
 
 async def _rows(pool: Pool, query: str) -> dict[str, dict[str, Any]]:

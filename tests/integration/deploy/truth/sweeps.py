@@ -28,6 +28,7 @@ from deploy.reconcile.settle import Patience
 from deploy.standin.app import LIVE_KEY, running_stand_in
 from deploy.standin.trouble import Trouble
 from tests.integration.deploy.truth.belt import DiedError
+from tests.integration.deploy.truth.model import at_clerk, unknown
 
 if TYPE_CHECKING:
     import random
@@ -50,23 +51,34 @@ class Sweeps:
 
     def __init__(self, scene: Clerkwork, settings: dict[str, Any], trouble: Trouble) -> None:
         self.scene, self._settings, self._trouble = scene, settings, trouble
+        self._there: set[str] = set()
 
     async def backfill(
-        self, chance: random.Random, *, dies_in: int | None = None, quiet: bool = False
+        self,
+        chance: random.Random,
+        *,
+        dies_in: int | None = None,
+        quiet: bool = False,
+        restart: bool = False,
     ) -> str:
-        """Backfill, or go on with it, unless it dies; in a quiet world from the beginning."""
+        """Backfill, or go on with it, unless it dies.
+
+        Whatever was there when it began, and has stayed, is known here once it is finished.
+        """
         settings = BackfillSettings(**self._settings)
+        if restart or not await self.scene.pool.fetchval(_BROKEN_OFF):
+            self._there = at_clerk(self.scene.world)
         with self._going_on(chance, dies_in=dies_in, quiet=quiet) as patches:
             patches.setattr(backfilling, "publishing", partial(_having, self.scene.belt))
             patches.setattr(backfilling, "read_ends", _nowhere)
             patches.setattr(backfilling, "wait_applied", partial(self._applied, chance))
             try:
-                filled = await backfilling.backfill(
-                    settings, backfilling.Wishes(restart=quiet), _nobody()
-                )
+                wishes = backfilling.Wishes(restart=restart)
+                filled = await backfilling.backfill(settings, wishes, _nobody())
             except DiedError:
                 return "killed"
         assert filled.sound
+        assert not await unknown(self.scene.pool, self.scene.world, self._there)
         return "finished"
 
     async def reconcile(
@@ -142,6 +154,11 @@ class Sweeps:
         """Wait, as the commands do, until everything that is published is applied."""
         await self.scene.work_off(chance)
         return 0
+
+
+_BROKEN_OFF: Final = """
+    SELECT EXISTS (SELECT FROM sweeps WHERE kind = 'backfill' AND finished_at IS NULL)
+"""
 
 
 async def _nowhere(*_: object) -> dict[Any, int]:
