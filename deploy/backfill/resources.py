@@ -6,7 +6,7 @@ In this order those whom a membership names are there before it; any order would
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal
 
 from deploy.clerk.walk import (
     count_memberships,
@@ -18,7 +18,7 @@ from deploy.clerk.walk import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from deploy.clerk.walk import Page
     from schema.clerk.client import Clerk
@@ -36,24 +36,21 @@ class Resource:
     """What its snapshots are called."""
     count: Callable[[Clerk], Awaitable[int]]
     """Returns how many of it Clerk has."""
-    walker: Callable[..., AsyncIterator[Page]]
-
-    def walk(self, clerk: Clerk, cursor: str | None = None) -> AsyncGenerator[Page, None]:
-        """Return its pages from after `cursor` on; close them when they are not read to the end."""
-        return cast("AsyncGenerator[Page, None]", self.walker(clerk, cursor=cursor))
+    walk: Callable[..., AsyncGenerator[Page, None]]
+    """Returns its pages; close them when they are not read to the end."""
 
 
-USERS: Final = Resource(name="users", kind="user", count=count_users, walker=walk_users)
+USERS: Final = Resource(name="users", kind="user", count=count_users, walk=walk_users)
 ORGANIZATIONS: Final = Resource(
     name="organizations",
     kind="organization",
     count=count_organizations,
-    walker=walk_organizations,
+    walk=walk_organizations,
 )
 MEMBERSHIPS: Final = Resource(
     name="memberships",
     kind="organizationMembership",
     count=count_memberships,
-    walker=walk_memberships,
+    walk=walk_memberships,
 )
 RESOURCES: Final = (USERS, ORGANIZATIONS, MEMBERSHIPS)

@@ -128,4 +128,4 @@ async def test_without_a_worker_nobody_waits_for_ever(
     assert not filled.sound
     assert filled.left
     assert filled.left >= 7
-    assert "Does clerkwork worker run?" in scene.said.getvalue()
+    assert "Does clerkwork worker run" in scene.said.getvalue()
