@@ -68,6 +68,8 @@ async def reconcile(
     Raises OperatorError, and what Clerk's client and the drivers raise; what was mended until then
     stays.
     """
+    if wishes.sample and (wishes.repair or wishes.incremental):
+        raise OperatorError("A sample only estimates: ask for it without --repair, --incremental.")
     began = time.monotonic()
     async with opened_sides(settings) as sides:
         await require_instance(sides)

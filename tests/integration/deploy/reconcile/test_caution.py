@@ -146,6 +146,14 @@ async def test_the_key_of_another_instance_is_refused(scene: Scene) -> None:
     assert found(await type(scene)(**vars(scene) | {"settings": ours}).reconcile()) == {}
 
 
+async def test_a_sample_mends_nothing(scene: Scene) -> None:
+    """Who wants that is told, and nothing is asked."""
+    with pytest.raises(OperatorError, match="only estimates"):
+        await scene.reconcile(sample=10, repair=True)
+
+    assert scene.trouble.asked.total() == 0
+
+
 async def test_one_runs_at_a_time(scene: Scene) -> None:
     """The second says so."""
     async with opened_sides(scene.settings):
