@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
     Tell = Callable[[str], None]
 
-EXAMPLES: Final = int(os.environ.get("TRUTH_EXAMPLES", "12"))
+EXAMPLES: Final = int(os.environ.get("TRUTH_EXAMPLES", "10"))
 WAIT_S: Final = 60.0
 SEEDS: Final = st.integers(0, 2**32)
 DEATHS: Final = st.none() | st.integers(1, 12)
