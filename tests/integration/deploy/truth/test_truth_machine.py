@@ -143,16 +143,16 @@ class Life(RuleBasedStateMachine):
         await self.scene.work_off(chance)
         if chance.random() < 0.5:  # what was late comes before; else after
             self.scene.arrive(chance)
-        anew, backfilled = chance.random() < 0.5, chance.random() < 0.7
-        if backfilled:  # maybe from where the last one was killed
-            await self.sweeps.backfill(chance, quiet=True, restart=anew)
-        elif chance.random() < 0.5:  # which finds whoever has changed, and nobody who is gone
+        first = chance.choice(["a backfill anew", "one that goes on", "an incremental look"])
+        if first == "an incremental look":  # finds whoever has changed, and nobody who is gone
             await self.sweeps.reconcile(chance, quiet=True, repair=True, incremental=True)
             assert not await overlooked(self.pool, self.scene.world)
+        else:
+            await self.sweeps.backfill(chance, quiet=True, restart=first == "a backfill anew")
         await self.sweeps.reconcile(chance, quiet=True, repair=True)
         await self.hold("after the last look")
         assert not await wrongly_open(self.pool, self.scene.world)
-        if backfilled and anew:
+        if first == "a backfill anew":
             assert not await inactive(self.pool, self.scene.world)
         assert await self.sweeps.drift(chance) == []
         before = await found(self.pool)
