@@ -83,7 +83,7 @@ class Life(RuleBasedStateMachine):
         self.done["lives"] += 1
         chance = seeded(seed)
         world = World(seed, now_ms=time.time_ns() // 1_000_000)
-        world.populate(chance.choice([0, 3, 7]), organizations=chance.choice([0, 2]), members=2)
+        world.populate(chance.choice([0, 5, 14]), organizations=chance.choice([0, 2]), members=2)
         self.scene = Clerkwork(world, Belt(), self.pool, self.policy)
         self.stack = AsyncExitStack()
         self.run(self.pool.execute(_EMPTY))
