@@ -13,6 +13,7 @@ from aiohttp import web
 
 from api.authorize import admit, is_admin
 from api.database import POOL, DatabaseUnavailableError, fetch, named_statements
+from api.newcomers import NEWCOMERS
 from api.read import Standing
 from api.standings import Found, Key, Standings
 from schema.http.errors import HttpError
@@ -122,26 +123,32 @@ class Gate:
             if READ_SCOPE not in caller.scopes:
                 raise InsufficientScopeError
             return Viewer(caller=caller, standing=None)
-        found = await self._find(request.app[POOL], caller, public=public)
+        found = await self._find(request.app, caller, public=public)
         if found and found.session_ended:
             raise UnauthenticatedError("session_ended")
         standing = found.standing if found else None
         admit(standing)
         return Viewer(caller=caller, standing=standing)
 
-    async def _find(self, pool: Pool, caller: Caller, *, public: bool) -> Found | None:
+    async def _find(self, app: web.Application, caller: Caller, *, public: bool) -> Found | None:
         session_id = derive_id(caller.session_id) if caller.session_id else None
         key = Key(caller.user_id, session_id)
-        if found := self._standings.fresh(key):
-            self._metrics.standing_looks.labels("kept").inc()
-            return found
         try:
-            found = await self._standings.read(key, lambda: self._ask(pool, key))
+            found = await self._look(app[POOL], key)
+            if _is_awaited(found) and await _welcome(app, caller):
+                found = await self._look(app[POOL], key)
         except DatabaseUnavailableError:
             if not public:
                 raise
             self._metrics.standing_looks.labels("outage").inc()
             return self._standings.last(key)
+        return found
+
+    async def _look(self, pool: Pool, key: Key) -> Found:
+        if found := self._standings.fresh(key):
+            self._metrics.standing_looks.labels("kept").inc()
+            return found
+        found = await self._standings.read(key, lambda: self._ask(pool, key))
         self._metrics.standing_looks.labels("read").inc()
         return found
 
@@ -154,6 +161,18 @@ class Gate:
             session_ended=row["session_status"] in _ENDED,
             read_at=now,
         )
+
+
+def _is_awaited(found: Found) -> bool:
+    """Say whether a caller who may come in is not here yet, or has only been mentioned."""
+    return not found.session_ended and (
+        found.standing is None or found.standing.status == "pending"
+    )
+
+
+async def _welcome(app: web.Application, caller: Caller) -> bool:
+    newcomers = app.get(NEWCOMERS)
+    return newcomers is not None and await newcomers.welcome(caller)
 
 
 GATE: Final = web.AppKey("gate", Gate)

@@ -26,6 +26,7 @@ from api.follow import Tail
 from api.read import PLANNER
 from api.stream import STREAMS, StreamLimits, Streams
 from api.wait import WAITS, Waits
+from api.welcome import await_newcomers
 from schema.http.endpoints import add_endpoints
 from schema.http.openapi.serve import with_documents
 from schema.http.stack import put_stack
@@ -60,6 +61,8 @@ def build_app(settings: ApiSettings) -> web.Application:
     app.cleanup_ctx.append(_open_pool(settings, metrics))
     believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
     app.cleanup_ctx.append(_open_tail(settings, metrics, registry))
+    if settings.clerk_secret_key:
+        app.cleanup_ctx.append(await_newcomers(settings, metrics))
     app.on_shutdown.append(_end_streams)
     add_endpoints(app, with_documents(SERVICE, ENDPOINTS))
     put_stack(app, settings, metrics=HttpMetrics(registry), limits=settings.api_rate_limits)

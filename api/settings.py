@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from api.cache.rules import parse_rules as parse_cache_rules
+from schema.clerk.settings import ClerkAddressSettings, check_secret_key
 from schema.http.limits.rules import parse_rules
 from schema.http.settings import HttpSettings
 from schema.http.tokens.settings import TokenSettings
-from schema.ops.settings import DatabaseSettings
+from schema.ops.settings import (
+    DatabaseSettings,
+    KafkaAccessSettings,
+    KafkaSettings,
+    check_addresses,
+)
 
 if TYPE_CHECKING:
     from schema.http.tokens.claims import TokenRules
 
 
-class ApiSettings(DatabaseSettings, TokenSettings, HttpSettings):
+class ApiSettings(
+    DatabaseSettings, TokenSettings, HttpSettings, ClerkAddressSettings, KafkaAccessSettings
+):
     """What `python -m api` reads; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8081, ge=0, le=65535, description="port the API listens on")
+    clerk_secret_key: Annotated[SecretStr, AfterValidator(check_secret_key)] | None = Field(
+        None,
+        description="`sk_live_…` or `sk_test_…`, from Clerk's dashboard, API keys. With it the API"
+        " asks Clerk once for a signed-in user who is not here yet, and publishes the answer; it"
+        " needs Kafka then",
+    )
+    api_clerk_share: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="which share of the requests that Clerk allows the instance (1000 in 10 s with"
+        " `sk_live_` keys, 100 with `sk_test_`) each process of the API may use for that",
+    )
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(check_addresses)] | None = Field(
+        None, description="needed with `CLERK_SECRET_KEY` only"
+    )
     clerk_machine_tokens: bool = Field(
         default=False,
         description="whether machines' tokens (Clerk's M2M tokens as JWT, with an expiry) may read:"
@@ -143,6 +167,11 @@ class ApiSettings(DatabaseSettings, TokenSettings, HttpSettings):
         """What a token must say, and whether machines may have one."""
         return replace(super().token_rules, machines=self.clerk_machine_tokens)
 
+    @property
+    def kafka(self) -> KafkaSettings:
+        """How to reach Kafka, where there is a secret key."""
+        return KafkaSettings(**{name: getattr(self, name) for name in KafkaSettings.model_fields})
+
     @field_validator("api_rate_limits")
     @classmethod
     def _check_limits(cls, value: str) -> str:
@@ -159,6 +188,15 @@ class ApiSettings(DatabaseSettings, TokenSettings, HttpSettings):
     def _check_has_keys(self) -> ApiSettings:
         if not self.has_keys:
             raise ValueError("set exactly one of CLERK_JWT_KEY and CLERK_JWKS_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _check_can_publish(self) -> ApiSettings:
+        if self.clerk_secret_key and not self.kafka_bootstrap_servers:
+            raise ValueError(
+                "KAFKA_BOOTSTRAP_SERVERS is needed with CLERK_SECRET_KEY: what Clerk answers of a"
+                " new user is published there"
+            )
         return self
 
     @model_validator(mode="after")

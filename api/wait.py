@@ -168,14 +168,15 @@ class Waits:
         self._news = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
-    async def until_reached(self, goal: Goal, *, within_s: float, caller: Caller) -> None:
-        """Return when the goal is reached, or when time is up.
+    async def until_reached(self, goal: Goal, *, within_s: float, caller: Caller) -> bool:
+        """Return when the goal is reached, or when time is up, and which of the two it is.
 
         Raises HttpError 503 or 429 when too many wait already.
         """
         with self._places.taken(caller.clerk_id):
-            outcome = "reached" if await self._wait(goal, within_s) else "not_reached"
-        self._metrics.version_waits.labels(outcome).inc()
+            reached = await self._wait(goal, within_s)
+        self._metrics.version_waits.labels("reached" if reached else "not_reached").inc()
+        return reached
 
     async def close(self) -> None:
         """Stop looking."""

@@ -31,6 +31,7 @@ MODULES: Final = {
     "canary": "deploy.canary",
 }
 """Process -> what Python runs, in the order in which they are started."""
+_SECRET_KEY: Final = "CLERK_SECRET_KEY"  # noqa: S105 - the name of a variable
 _CLERK_KEYS: Final = ("CLERK_JWT_KEY", "CLERK_JWKS_URL")
 
 
@@ -117,7 +118,7 @@ def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
         "ingest": _of_ingest(wishes, signing_secret) | tokens,
         "worker": _of_worker(wishes, stack),
         "relay": _of_relay(wishes),
-        "api": {"API_HOST": LOOPBACK, "API_PORT": str(wishes.api_port)} | tokens,
+        "api": _of_api(wishes) | tokens,
     }
     if wishes.canary_port is not None:
         variables["canary"] = _of_canary(wishes, signing_secret)
@@ -143,11 +144,14 @@ def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
 
 
 def _addresses(environment: Mapping[str, str], stack: Stack) -> dict[str, str]:
-    """Return the environment with our servers in it; what describes another Kafka is left out."""
+    """Return the environment with our servers in it; what describes another Kafka is left out.
+
+    So is the secret key, which not everybody needs.
+    """
     kept = {
         name: value
         for name, value in environment.items()
-        if not (stack.kafka and name.startswith("KAFKA_"))
+        if name != _SECRET_KEY and not (stack.kafka and name.startswith("KAFKA_"))
     }
     return kept | {
         "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
@@ -177,6 +181,16 @@ def _of_worker(wishes: Wishes, stack: Stack) -> dict[str, str]:
 
 def _of_relay(wishes: Wishes) -> dict[str, str]:
     return {"RELAY_METRICS_HOST": LOOPBACK, "RELAY_METRICS_PORT": str(wishes.relay_port)}
+
+
+def _of_api(wishes: Wishes) -> dict[str, str]:
+    """Let it alone have the key that opens all of Clerk."""
+    secret_key = wishes.environment.get(_SECRET_KEY)
+    return {
+        "API_HOST": LOOPBACK,
+        "API_PORT": str(wishes.api_port),
+        **({_SECRET_KEY: secret_key} if secret_key else {}),
+    }
 
 
 def _of_canary(wishes: Wishes, signing_secret: str) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 
 from schema.kafka.headers import read_headers
 from schema.kafka.topics import CHANGES, POST_CHANGES, USER_CHANGES
@@ -163,3 +165,17 @@ def out_of_order(seen: Iterable[Seen]) -> list[Seen]:
 def new_keys(count: int) -> list[str]:
     """Return keys that nobody has used."""
     return [new_user_id() for _ in range(count)]
+
+
+def spread_keys(count: int) -> list[str]:
+    """Return keys that nobody has used, so many for each partition of `user.changes`."""
+    everywhere = list(range(USER_CHANGES.partitions))
+    missing = Counter(dict.fromkeys(everywhere, count))
+    keys = []
+    while missing.total():
+        key = new_user_id()
+        partition = DefaultPartitioner()(key.encode(), everywhere, everywhere)
+        if missing[partition]:
+            missing[partition] -= 1
+            keys.append(key)
+    return keys

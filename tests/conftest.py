@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,27 +18,52 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from docker.client import DockerClient
 from docker.errors import DockerException
+from hypothesis import HealthCheck, settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
 from deploy.migrate import migrate
-from deploy.stack import running_stack
+from deploy.stack import ports, running_stack
 from deploy.topics import apply_topics, connected_admin
 from schema.kafka.topics import TOPICS
+from tests.memory import scratch_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     ReadTopic = Callable[[str], Awaitable[list[ConsumerRecord[Any, Any]]]]
 
+# Unless asked, property tests try the same examples in every run; and they take the time they take.
+settings.register_profile(
+    "clerkwork",
+    derandomize="HYPOTHESIS_RANDOM" not in os.environ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("clerkwork")
+
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "schema/kafka/samples"
+
+_LONG = ("/order/test_order_proof.py", "/deploy/", "/chaos/test_relay.py")
 
 # What a developer has exported must not decide what a test sees.
 _OURS = (
     *("KAFKA_", "CLERK_", "CLERKWORK_", "INGEST_", "WORKER_", "RELAY_", "API_", "LOG_"),
     *("DATABASE_URL", "REDIS_URL"),
 )
+
+
+def pytest_configure() -> None:
+    """Give each process of the run ports that no other one takes, nor the programs it starts."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports.FREE_PORTS = range(10_000 + number, 20_000, count)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, so that no process is left alone with one in the end."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(_LONG) if name in item.nodeid), 9))
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +88,7 @@ class Servers:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers() -> Iterator[Servers]:
     """A Kafka and a PostgreSQL for the whole run."""
     with contextlib.ExitStack() as stack:
         if _docker_answers():
@@ -75,8 +99,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
                 database_url=postgres.get_connection_url(),
             )
             return
-        data = tmp_path_factory.mktemp("servers")
-        stack.callback(shutil.rmtree, data, ignore_errors=True)
+        data = stack.enter_context(scratch_directory())
         running = stack.enter_context(running_stack(data=data))
         yield Servers(
             bootstrap_servers=running.bootstrap_servers, database_url=running.database_url

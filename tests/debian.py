@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -21,6 +23,15 @@ def find_program(program: str, *, package: str) -> str:
         return found
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip(f"{program} is not here, and Debian's {package} cannot be installed")
+    with Path(__file__).open() as here:
+        fcntl.flock(here, fcntl.LOCK_EX)  # apt-get gives up where another one is at work
+        _install(package)
+    if found := shutil.which(program):
+        return found
+    pytest.skip(f"Debian's {package} has no {program}")
+
+
+def _install(package: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for step in (("update",), ("install", package)):
         ended = subprocess.run(  # noqa: S603  # a fixed command, a name of ours
@@ -28,6 +39,3 @@ def find_program(program: str, *, package: str) -> str:
         )
         if ended.returncode:
             pytest.skip(f"Debian's {package} cannot be installed: apt-get {step[0]} failed")
-    if found := shutil.which(program):
-        return found
-    pytest.skip(f"Debian's {package} has no {program}")

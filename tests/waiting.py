@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 async def until(
-    look: Callable[[], Awaitable[T]], accept: Callable[[T], bool], *, within_s: float = 30.0
+    look: Callable[[], Awaitable[T]], accept: Callable[[T], bool], *, within_s: float = 60.0
 ) -> T:
     """Return what `look` finds once `accept` takes it; fail with the last look otherwise."""
     found = await look()

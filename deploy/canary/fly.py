@@ -61,7 +61,7 @@ async def fly(
     """Fly once, which takes no longer than the route's timeout twice over."""
     clerk_id = f"{CANARY_PREFIX}-{route.name}-{number % USERS}"
     version = time.time_ns() // 1_000_000
-    body = _write_event(clerk_id, version, instance_id=route.instance_id)
+    body = write_canary(clerk_id, version, instance_id=route.instance_id)
     with listener.expecting(clerk_id) as heard:
         started = time.perf_counter()
         delivery = Delivery(event_id=new_event_id(), body=body)
@@ -76,7 +76,8 @@ async def fly(
     return Flight(accepted_s=accepted_s, topic_s=topic_s, api_s=api_s)
 
 
-def _write_event(clerk_id: str, version: int, *, instance_id: str | None) -> bytes:
+def write_canary(clerk_id: str, version: int, *, instance_id: str | None) -> bytes:
+    """Return the body of a webhook about a canary; `version` is its time, in ms."""
     event = {
         "type": "user.updated",
         "object": "event",

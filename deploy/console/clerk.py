@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 
 from deploy.console.groups import CLERK, app
-from deploy.errors import OperatorError
 from deploy.terminal import open_console
 
 Flag = Annotated[bool, Parameter(negative=())]
@@ -122,15 +121,49 @@ def reconcile(
 
 
 @app.command(group=CLERK)
-def connect() -> int:
-    """Connect an instance of Clerk's, step by step."""
-    raise OperatorError("not there yet")
+def connect(
+    *,
+    url: str | None = None,
+    wait: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=3600))] = 120,
+    yes: Flag = False,
+) -> int:
+    """Connect an instance of Clerk's, step by step, each of them proved.
+
+    Checks the keys, proves that a public address leads to ingest, says what to enter in Clerk's
+    dashboard, proves the signing secret, waits for Clerk's test event, and offers the backfill.
+    Run again, it looks at what is done and goes on with the rest. Secrets that are not in the
+    environment are asked for.
+
+    Parameters
+    ----------
+    url
+        The public address of ingest, such as that of a tunnel; asked for unless given.
+    wait
+        For how many seconds Clerk's test event is waited for.
+    yes
+        Backfill without asking.
+    """
+    from deploy.connect.run import run_connect
+    from deploy.connect.visit import Wishes
+
+    return run_connect(Wishes(url=url, wait_s=wait, yes=yes), open_console())
 
 
 @app.command(group=CLERK)
-def doctor() -> int:
-    """Look whether everything is as it should be, and say what to do where it is not."""
-    raise OperatorError("not there yet")
+def doctor(*, json: Flag = False) -> int:
+    """Look whether everything is as it should be, and say what to do where it is not.
+
+    Looks at whatever of Kafka, PostgreSQL and Clerk the environment names; exit code 1 when
+    something is wrong.
+
+    Parameters
+    ----------
+    json
+        A line of JSON.
+    """
+    from deploy.doctor.run import run_doctor
+
+    return run_doctor(open_console(), as_json=json)
 
 
 @app.command(name="stand-in", group=CLERK)
@@ -154,7 +187,6 @@ def stand_in(
     """
     from deploy.standin.app import TEST_KEY
     from deploy.standin.serve import serve_stand_in
-    from deploy.terminal import open_console
 
     return serve_stand_in(
         users=users,

@@ -124,7 +124,11 @@ def _copied(packaged: Path, place: Path) -> Path:
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=place) as scratch:
             _copy(packaged, Path(scratch, "whole"))
-            Path(scratch, "whole").rename(target)
+            try:
+                Path(scratch, "whole").rename(target)
+            except OSError:
+                if not target.exists():  # else another start was faster
+                    raise
     return target
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 
 from schema.ops.settings import ProcessSettings
 
@@ -18,14 +18,26 @@ https://clerk.com/docs/guides/how-clerk-works/system-limits
 """
 
 
-class ClerkSettings(ProcessSettings):
-    """Settings of whatever asks Clerk."""
+def check_secret_key(value: SecretStr) -> SecretStr:
+    """Return what looks like a secret key of Clerk's. Raises ValueError."""
+    if not value.get_secret_value().startswith(tuple(REQUESTS_PER_10_S)):
+        raise ValueError("must begin with sk_live_ or sk_test_")
+    return value
 
-    clerk_secret_key: SecretStr = Field(
-        description="`sk_live_…` or `sk_test_…`, from Clerk's dashboard, API keys"
-    )
+
+class ClerkAddressSettings(ProcessSettings):
+    """Where Clerk is."""
+
     clerk_api_url: HttpUrl = Field(
         HttpUrl("https://api.clerk.com/v1"), description="where Clerk's Backend API begins"
+    )
+
+
+class ClerkSettings(ClerkAddressSettings):
+    """Settings of whatever asks Clerk."""
+
+    clerk_secret_key: Annotated[SecretStr, AfterValidator(check_secret_key)] = Field(
+        description="`sk_live_…` or `sk_test_…`, from Clerk's dashboard, API keys"
     )
     clerk_api_share: float = Field(
         0.8,
@@ -39,13 +51,6 @@ class ClerkSettings(ProcessSettings):
     def requests_per_10_s(self) -> int:
         """How often Clerk may be asked."""
         return allowed_requests(self.clerk_secret_key.get_secret_value(), self.clerk_api_share)
-
-    @field_validator("clerk_secret_key")
-    @classmethod
-    def _check_key(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(tuple(REQUESTS_PER_10_S)):
-            raise ValueError("must begin with sk_live_ or sk_test_")
-        return value
 
 
 def allowed_requests(secret_key: str, share: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     Field,
     PostgresDsn,
     SecretStr,
@@ -39,10 +40,18 @@ class ProcessSettings(BaseSettings):
     )
 
 
-class KafkaSettings(ProcessSettings):
-    """How to reach Kafka."""
+def check_addresses(value: str) -> str:
+    """Return what names Kafka's servers. Raises ValueError."""
+    for address in value.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError("each address must be host:port")
+    return value
 
-    kafka_bootstrap_servers: str = Field(description="`host:port`, comma-separated")
+
+class KafkaAccessSettings(ProcessSettings):
+    """How to be let in by Kafka, wherever it is."""
+
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how connections to Kafka are secured"
     )
@@ -55,17 +64,8 @@ class KafkaSettings(ProcessSettings):
         None, description="PEM file of the broker's authority; the system's when unset"
     )
 
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _check_addresses(cls, value: str) -> str:
-        for address in value.split(","):
-            host, _, port = address.strip().rpartition(":")
-            if not host or not port.isdigit():
-                raise ValueError("each address must be host:port")
-        return value
-
     @model_validator(mode="after")
-    def _check_sasl(self) -> KafkaSettings:
+    def _check_sasl(self) -> KafkaAccessSettings:
         if self.kafka_security_protocol.startswith("SASL_") and not (
             self.kafka_sasl_username and self.kafka_sasl_password
         ):
@@ -73,6 +73,14 @@ class KafkaSettings(ProcessSettings):
                 "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are needed with a SASL protocol"
             )
         return self
+
+
+class KafkaSettings(KafkaAccessSettings):
+    """How to reach Kafka."""
+
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(check_addresses)] = Field(
+        description="`host:port`, comma-separated; the API needs it with `CLERK_SECRET_KEY` only"
+    )
 
 
 class DatabaseSettings(ProcessSettings):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.chaos.promises import Witness
 from tests.chaos.troupe import Arena, Troupe, open_arena
 from tests.conftest import Servers, create_template, create_topics
+from tests.memory import scratch_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,12 +34,11 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(scope="session")
-async def arena(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena]:
+async def arena() -> AsyncIterator[Arena]:
     """The Kafka and the PostgreSQL of all these tests: child processes, never containers."""
-    data = tmp_path_factory.mktemp("arena")
-    async with open_arena(data) as arena:
-        yield arena
-    shutil.rmtree(data, ignore_errors=True)
+    with scratch_directory() as data:
+        async with open_arena(data) as arena:
+            yield arena
 
 
 @pytest.fixture(scope="session")

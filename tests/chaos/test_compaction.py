@@ -6,14 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.stack import Kafka
 from deploy.stack.kafka import SETTINGS
 from deploy.stack.ports import free_port
-from deploy.topics import connected_admin
-from schema.kafka.topics import CHANGES, USER_CHANGES
-from tests.changes import Seen, fold, new_keys, out_of_order, put_changes, read_changes
+from deploy.topics import apply_topics, connected_admin
+from schema.kafka.topics import USER_CHANGES
+from tests.changes import Seen, fold, out_of_order, put_changes, read_changes, spread_keys
 from tests.waiting import until
 from workers.relay.app import running_relay
 from workers.relay.settings import RelaySettings
@@ -38,35 +38,25 @@ HASTE: Final = {
 
 
 @pytest.fixture
-async def hasty_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kafka]:
-    """A broker that compacts all the time, with the change topics."""
+async def eager_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kafka]:
+    """A broker with every topic that compacts as soon as a topic lets it."""
     haste = {"log.cleaner.backoff.ms": "100", "log.initial.task.delay.ms": "500"}
     monkeypatch.setattr("deploy.stack.kafka.SETTINGS", SETTINGS | haste)
     kafka = Kafka(data=tmp_path / "kafka", log=tmp_path / "kafka.log")
     await asyncio.to_thread(kafka.start)
     try:
         async with connected_admin({"bootstrap_servers": kafka.bootstrap_servers}) as admin:
-            await admin.create_topics(
-                [
-                    NewTopic(
-                        topic.name,
-                        topic.partitions,
-                        1,
-                        topic_configs={**topic.config, **HASTE},
-                    )
-                    for topic in CHANGES
-                ]
-            )
+            assert await apply_topics(admin) == []
         yield kafka
     finally:
         await asyncio.to_thread(kafka.kill)
 
 
 async def test_whoever_was_erased_is_forgotten(
-    hasty_kafka: Kafka, database: Database, database_url: str
+    eager_kafka: Kafka, database: Database, database_url: str
 ) -> None:
     """No file of the topic holds their data any more; everybody else is as before."""
-    servers = hasty_kafka.bootstrap_servers
+    servers = eager_kafka.bootstrap_servers
     settings = RelaySettings.model_validate(
         {
             "kafka_bootstrap_servers": servers,
@@ -74,7 +64,7 @@ async def test_whoever_was_erased_is_forgotten(
             "relay_metrics_port": free_port(),
         }
     )
-    kept, erased, others = new_keys(30), new_keys(30), new_keys(60)
+    kept, erased, others = spread_keys(3), spread_keys(3), spread_keys(1)
     positions: list[int] = []
     async with running_relay(settings):
         for _ in range(10):
@@ -84,12 +74,13 @@ async def test_whoever_was_erased_is_forgotten(
         before = await until(
             lambda: read_changes(servers, positions), lambda seen: len(seen) == len(positions)
         )
-        assert await _files_with_the_secret(hasty_kafka)
+        assert await _files_with_the_secret(eager_kafka)
+        await _make_haste(servers)
 
-        # A segment is closed by what comes after it; only then is it compacted.
+        # A segment is closed by what comes after it in its partition; only then is it compacted.
         async def go_on() -> int:
             await put_changes(database, others)
-            return await _files_with_the_secret(hasty_kafka)
+            return await _files_with_the_secret(eager_kafka)
 
         await until(go_on, lambda count: count == 0, within_s=90)
         after = await read_changes(servers)
@@ -100,6 +91,15 @@ async def test_whoever_was_erased_is_forgotten(
     assert out_of_order(after) == []
     assert _count(after, kept) < _count(before, kept)
     assert known.keys() == {*kept, *others}
+
+
+async def _make_haste(servers: str) -> None:
+    """Have the topic compacted from now on."""
+    config = {**USER_CHANGES.config, **HASTE}
+    async with connected_admin({"bootstrap_servers": servers}) as admin:
+        await admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, USER_CHANGES.name, configs=config)]
+        )
 
 
 async def _files_with_the_secret(kafka: Kafka) -> int:

@@ -111,7 +111,7 @@ async def test_frozen_past_its_session(
             await until(
                 lambda: _holder(database),
                 lambda pid: pid not in {holder, None},
-                within_s=SESSION_S + 10,
+                within_s=SESSION_S + 50,
             )
             await story.begin()
         finally:

@@ -45,11 +45,42 @@ SIGN_INS_REFUSED: Final = (
 STANDING_LOOKS: Final = ("kept", "read", "outage")
 """Where a caller's standing came from: memory, the database, memory because that was away."""
 
+NEWCOMERS: Final = (
+    *("arrived", "late", "absent"),
+    *("clerk_unavailable", "clerk_refused", "kafka_unavailable", "unreadable", "failed"),
+    *("joined", "remembered", "busy"),
+)
+"""What can come of a signed-in user who is not here yet.
+
+Fetched, published, and here in time or not; unknown to Clerk too; what was in the way; and why
+Clerk was not asked: it is being asked, it was asked a moment ago, or too many others ask.
+"""
+
 
 class ApiMetrics:
     """What the API counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.newcomers = start_at_zero(
+            Counter(
+                "clerkwork_newcomers_total",
+                "Requests of signed-in users who were not here yet, by what came of asking Clerk.",
+                ["outcome"],
+                registry=registry,
+            ),
+            NEWCOMERS,
+        )
+        self.newcomer_seconds = Histogram(
+            "clerkwork_newcomer_seconds",
+            "From asking Clerk for a user who is not here yet to the end, whatever came of it.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.newcomers_served = Gauge(
+            "clerkwork_newcomers_served",
+            "1 while Clerk is asked for them; 0 without its secret key, and while Kafka is away.",
+            registry=registry,
+        )
         self.streams = Gauge(
             "clerkwork_change_streams",
             "Streams of changes that are open.",
@@ -78,7 +109,7 @@ class ApiMetrics:
             ),
             WAIT_ENDS,
         )
-        self.breaker_open = new_breaker_gauge(registry, "database", "jwks")
+        self.breaker_open = new_breaker_gauge(registry, "database", "jwks", "clerk")
         self.sign_ins_refused = start_at_zero(
             Counter(
                 "clerkwork_sign_ins_refused_total",

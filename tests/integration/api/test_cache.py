@@ -145,10 +145,10 @@ async def test_a_change_is_seen_within_milliseconds(
         await rename(users, outbox, str(number))
         committed = time.perf_counter()
         while await name_of(cached) != str(number):
-            assert time.perf_counter() - committed < 5
+            assert time.perf_counter() - committed < 20
         windows.append((time.perf_counter() - committed) * 1000)
 
-    assert statistics.median(windows) < 50
+    assert statistics.median(windows) < 200
     assert await dropped(cached, "change") >= 100
 
 

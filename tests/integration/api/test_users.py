@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
@@ -150,7 +150,7 @@ async def test_whose_data_is_held_back_is_as_gone_as_the_erased(
     assert b"Ada" not in await held.read()
 
 
-@pytest.mark.parametrize("user_id", ["user_2", str(uuid4())])
+@pytest.mark.parametrize("user_id", ["user_2", str(uuid5(NAMESPACE_URL, "nobody"))])
 async def test_who_is_not_there_is_not_found(client: Client, users: Users, user_id: str) -> None:
     """Whichever way one asks."""
     await users.add("user_1")

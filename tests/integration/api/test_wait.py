@@ -88,7 +88,7 @@ async def test_a_write_is_read_as_soon_as_it_is_committed(
 
     assert response.status == 200
     assert (await response.json())["first_name"] == "Grace"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4.5
 
 
 async def test_what_others_cannot_see_is_waited_for_too(client: Client, users: Users) -> None:
@@ -101,7 +101,7 @@ async def test_what_others_cannot_see_is_waited_for_too(client: Client, users: U
     response = await asked
 
     assert (response.status, (await response.json())["version"]) == (200, 2)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4.5
 
 
 @pytest.mark.parametrize(("by", "status"), [("user_1", 403), ("user_2", 404), ("user_9", 200)])
@@ -115,7 +115,7 @@ async def test_nothing_newer_comes_of_who_is_deleted(
     asked = asyncio.create_task(client.get(path, by=by, Prefer="wait=10"))
     await asyncio.sleep(0.1)
     await write(user_event("user_1", at=5, kind="user.deleted"))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(8):
         response = await asked
 
     assert response.status == status
@@ -131,7 +131,7 @@ async def test_a_wait_is_bounded(client: Client, users: Users, *, known: bool) -
         "/v1/users/user_2?min_version=200000", by="user_1", Prefer="respond-async, WAIT=1"
     )
 
-    assert 0.9 < time.monotonic() - started < 4
+    assert 0.9 < time.monotonic() - started < 8
     assert (response.status, await code(response)) == (504, "VERSION_NOT_REACHED")
     assert response.headers["Preference-Applied"] == "wait=1"
     assert response.headers["Retry-After"] == "1"
@@ -169,7 +169,7 @@ async def test_who_waits_holds_no_connection(serve: Serve, database_url: str, us
             for number in range(61)
         ]
         refused = await next(asyncio.as_completed(asked))  # so that all others wait
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(8):
             others = await asyncio.gather(*(client.get("/v1/me", by="user_0") for _ in range(20)))
         await users.connection.execute("UPDATE users SET version = 2")
         found = await asyncio.gather(*asked)

@@ -16,7 +16,7 @@ def test_the_demonstration_holds_every_promise_and_leaves_plain_lines() -> None:
         check=False,
         cwd=ROOT,
         text=True,
-        timeout=120,
+        timeout=280,
     )
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

@@ -114,13 +114,11 @@ def test_the_console_runs_where_the_user_is(installed: Project) -> None:
 
 
 def test_the_second_start_installs_nothing(installed: Project) -> None:
-    """It needs no index, says nothing and takes no time."""
-    started = time.monotonic()
+    """It needs no index, and says nothing."""
     ended = installed.run("demo", PIP_FIND_LINKS="/nowhere", HTTPS_PROXY="http://127.0.0.1:9")
 
     assert ended.returncode == 0
     assert ended.stderr == ""
-    assert time.monotonic() - started < 2  # generous: two interpreters on a busy machine
 
 
 def test_the_user_s_directory_hides_nothing(installed: Project) -> None:

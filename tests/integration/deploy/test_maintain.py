@@ -24,6 +24,7 @@ from schema.ops.settings import DatabaseSettings
 from schema.postgres.pools import build_pool
 from tests.factories import CREATED_MS, make_record, new_user_id, user_event
 from tests.rows import BEGINNING, insert_held_back, insert_session, insert_user
+from tests.waiting import until
 from workers.apply import apply
 from workers.decode import Event, decode
 
@@ -98,6 +99,14 @@ async def _partitions(database: Database) -> list[str]:
         WHERE inhparent = 'events'::regclass ORDER BY name
     """)
     return [row["name"] for row in rows]
+
+
+async def _waits_for_a_lock(database: Database) -> bool:
+    """Tell whether anybody is in the way of somebody."""
+    return await database.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    )
 
 
 async def _places(database: Database) -> list[tuple[str, str, int]]:
@@ -325,7 +334,7 @@ async def test_what_changes_while_it_is_copied_is_copied_again(
         await database.execute("UPDATE events SET reason = 'new' WHERE event_id = 'changed'")
         await _insert(database, [("added", at)], received_at=at)
         running = asyncio.create_task(_maintain(database_url))
-        await asyncio.sleep(1)
+        await until(lambda: _waits_for_a_lock(database), bool)
         assert not running.done()
     done = await running
     rows = await database.fetch("SELECT * FROM events ORDER BY event_id")
@@ -348,7 +357,7 @@ async def test_what_is_deleted_while_it_is_moved_stays_deleted(
     async with database.transaction():
         await database.execute("DELETE FROM events WHERE event_id = 'last'")
         running = asyncio.create_task(_maintain(database_url))
-        await asyncio.sleep(1)
+        await until(lambda: _waits_for_a_lock(database), bool)
     with pytest.raises(OperatorError, match=f"{MONTHS[0]} were deleted"):
         await running
     places = await _places(database)

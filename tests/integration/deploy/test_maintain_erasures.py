@@ -118,7 +118,8 @@ async def test_whom_a_worker_writes_to_is_left_for_the_next_time(
     await insert_held_back(database, until=NOW)
     async with database.transaction():
         await database.execute("SELECT FROM users WHERE clerk_id = $1 FOR UPDATE", held)
-        async with asyncio.timeout(1):
+        await operator.execute("SET lock_timeout = '1min'")
+        async with asyncio.timeout(20):
             done = await erase_due(operator, now=NOW)
     again = await erase_due(operator, now=NOW)
 

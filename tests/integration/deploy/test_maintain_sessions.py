@@ -95,7 +95,8 @@ async def test_what_a_worker_writes_to_is_left_for_the_next_time(
     async with database.transaction():
         await database.execute("SELECT FROM users FOR UPDATE")
         await database.execute("SELECT FROM sessions WHERE id = $1 FOR UPDATE", held)
-        async with asyncio.timeout(1):
+        await operator.execute("SET lock_timeout = '1min'")
+        async with asyncio.timeout(20):
             done = await mark_sessions(operator, now=NOW)
     again = await mark_sessions(operator, now=NOW)
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,24 +120,47 @@ def test_postgres_does_not_run_as_root(postgres: Postgres) -> None:
     assert postgres.data.parent.parent.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
-def test_programs_out_of_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When root's clone is closed to others, the programs run from a copy that is not."""
+@pytest.fixture
+def common_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where programs are copied to: those in root's clone are closed to others."""
     hidden = tmp_path / "hidden"
     for part in (installation.PROGRAMS, installation.LIBRARIES):
         shutil.copytree(installation._packaged() / part, hidden / part)
     hidden.chmod(0o700)
-    common = Path("/tmp") / f"{tmp_path.parent.name}-{tmp_path.name}"  # noqa: S108 - open to all
+    common = Path(tempfile.mkdtemp(dir="/tmp"))  # open to all
     monkeypatch.setattr(installation, "_packaged", lambda: hidden)
     monkeypatch.setattr(installation, "_common_places", lambda: [common])
-    try:
-        provided = installation.provide_installation()
+    yield common
+    shutil.rmtree(common)
 
-        assert provided.program("postgres").is_relative_to(common)
-        assert provided.why_not() == ""
-        assert provided.program("initdb") == installation.provide_installation().program("initdb")
-    finally:
-        shutil.rmtree(common)
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_programs_out_of_reach_are_copied(common_place: Path) -> None:
+    """When root's clone is closed to others, the programs run from a copy that is not."""
+    provided = installation.provide_installation()
+
+    assert provided.program("postgres").is_relative_to(common_place)
+    assert provided.why_not() == ""
+    assert provided.program("initdb") == installation.provide_installation().program("initdb")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_who_copies_them_as_another_does_uses_the_same(
+    common_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two first starts at once: the one that is overtaken goes on with the other's copy."""
+    copy = installation._copy
+    others: list[installation.Installation] = []
+
+    def overtaken(packaged: Path, target: Path) -> None:
+        monkeypatch.setattr(installation, "_copy", copy)
+        others.append(installation.provide_installation())
+        copy(packaged, target)
+
+    monkeypatch.setattr(installation, "_copy", overtaken)
+
+    assert [installation.provide_installation()] == others
+    assert len(list(common_place.iterdir())) == 1
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])

@@ -204,7 +204,7 @@ async def test_without_redis_nobody_is_kept_out(redis: Redis, open_api: Open) ->
 
         assert {answer.status_code for answer in away} == {401}
         assert "RateLimit" not in away[0].headers
-        assert took_s < 2
+        assert took_s < 8  # each of 50 may wait for 0.5 s
         assert failures >= 1
         assert unchecked == 50
         assert await until(status, lambda found: found == 429) == 429
@@ -223,7 +223,7 @@ async def test_a_frozen_redis_holds_nobody_up(redis: Redis, open_api: Open) -> N
             redis.send(signal.SIGCONT)
 
     assert statuses == {401}
-    assert took_s < 2
+    assert took_s < 8  # each of 50 may wait for 0.5 s
 
 
 async def test_a_redis_that_was_never_there_is_no_obstacle(open_either: Open) -> None:

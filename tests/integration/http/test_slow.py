@@ -37,7 +37,7 @@ async def test_half_a_head_is_cut(open_either: Open) -> None:
         started = time.monotonic()
         wire = await front.speak(b"GET / HTTP/1.1\r\nHost")
 
-        assert 0.2 < time.monotonic() - started < 2
+        assert 0.2 < time.monotonic() - started < 8
         check_failure(wire, 408, "REQUEST_TIMEOUT")
         assert await front.metric(f'{REFUSALS}{{reason="head_timeout"}}') == 1
 
@@ -78,7 +78,7 @@ async def test_half_a_body_is_cut(open_ingest: Open) -> None:
         started = time.monotonic()
         wire = await front.speak(POST + b"Content-Length: 100\r\n\r\n", b"abc")
 
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8
         check_failure(wire, 408, "REQUEST_TIMEOUT")
 
 
@@ -105,7 +105,7 @@ async def test_silent_connections_starve_nobody(open_either: Open) -> None:
         answers = await asyncio.gather(*(front.http.get("/livez") for _ in range(20)))
 
         assert [answer.status_code for answer in answers] == [200] * 20
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 10
         assert await front.metric("clerkwork_http_connections") <= 200
         assert await front.metric(f'{REFUSALS}{{reason="gave_way"}}') >= 1300
         assert await readers[0].read() == b""
@@ -113,17 +113,16 @@ async def test_silent_connections_starve_nobody(open_either: Open) -> None:
 
 async def test_those_who_are_served_give_way_to_nobody(open_ingest: Open) -> None:
     """Where every place is in use, a newcomer is told so."""
-    slow = POST + b"Content-Length: 100\r\n\r\n"
-    async with open_ingest(http_connections=2) as front:
-        busy = [asyncio.create_task(front.speak(slow, within_s=30)) for _ in range(2)]
-        await asyncio.sleep(0.3)
+    async with open_ingest(http_connections=2) as front, AsyncExitStack() as stack:
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+            stack.callback(writer.close)
+            writer.write(POST + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+            assert b" 100 " in await reader.readuntil(b"\r\n\r\n")
         wire = await front.speak(b"GET /livez HTTP/1.1\r\n" + HEAD + b"\r\n")
         headers = check_failure(wire, 503, "CONNECTIONS_EXHAUSTED")
 
         assert headers["Retry-After"] == "5"
-        for task in busy:
-            task.cancel()
-        await asyncio.gather(*busy, return_exceptions=True)
 
 
 async def test_one_source_has_its_share(open_either: Open) -> None:

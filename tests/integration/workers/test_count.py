@@ -110,14 +110,22 @@ async def test_a_count_that_takes_long_is_given_up(
 
 
 async def test_it_ends_in_the_middle_of_a_count(
-    database: Database, pool: Pool, registry: CollectorRegistry
+    database: Database,
+    pool: Pool,
+    registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A worker that is told to stop waits for no count."""
+    monkeypatch.setattr(count, "COUNT_TIMEOUT_S", 60)
+
+    async def busy() -> int:
+        return pool.get_size() - pool.get_idle_size()
+
     async with database.transaction():
         await database.execute("LOCK TABLE sessions")
-        async with asyncio.timeout(0.4):
+        async with asyncio.timeout(20):
             async with counting(pool, WorkerMetrics(registry)):
-                await asyncio.sleep(0.2)
+                await until(busy, (1).__eq__)
 
     assert await pool.fetchval("SELECT 1") == 1
 

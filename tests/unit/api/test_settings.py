@@ -17,7 +17,7 @@ JWKS = "https://clerk.example.com/.well-known/jwks.json"
 def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Return an environment with a database and nothing of ours besides."""
     for name in os.environ:
-        if name.startswith(("API_", "CLERK_", "LOG_", "DATABASE_")):
+        if name.startswith(("API_", "CLERK_", "KAFKA_", "LOG_", "DATABASE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DATABASE_URL", URL)
     return monkeypatch
@@ -131,3 +131,45 @@ def test_limits_that_contradict_or_bound_nothing_stop_the_start(
 
     with pytest.raises(SystemExit):
         read_settings(ApiSettings)
+
+
+def test_a_secret_key_needs_somewhere_to_publish(environ: pytest.MonkeyPatch) -> None:
+    """What Clerk answers of a new user goes the way of every event; without it, no Kafka."""
+    environ.setenv("CLERK_JWKS_URL", JWKS)
+    assert read_settings(ApiSettings).clerk_secret_key is None
+    environ.setenv("CLERK_SECRET_KEY", "sk_test_hunter2")
+
+    with pytest.raises(SystemExit, match="KAFKA_BOOTSTRAP_SERVERS is needed") as caught:
+        read_settings(ApiSettings)
+    environ.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
+    settings = read_settings(ApiSettings)
+
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(settings)
+    assert settings.kafka.kafka_bootstrap_servers == "kafka:9092"
+    assert str(settings.clerk_api_url) == "https://api.clerk.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"CLERK_SECRET_KEY": "pk_test_x"}, "must begin with sk_live_ or sk_test_"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "kafka"}, "KAFKA_BOOTSTRAP_SERVERS: Value error"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SASL_PASSWORD are needed"),
+        ({"API_CLERK_SHARE": "1.1"}, "API_CLERK_SHARE:"),
+    ],
+)
+def test_what_cannot_fetch_newcomers_stops_the_start(
+    environ: pytest.MonkeyPatch, variables: dict[str, str], problem: str
+) -> None:
+    """Nobody finds out only when the first new user comes."""
+    environ.setenv("CLERK_JWKS_URL", JWKS)
+    environ.setenv("CLERK_SECRET_KEY", "sk_test_x")
+    environ.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
+    for name, value in variables.items():
+        environ.setenv(name, value)
+
+    with pytest.raises(SystemExit) as caught:
+        read_settings(ApiSettings)
+
+    assert problem in str(caught.value)

@@ -288,7 +288,7 @@ def test_kafka_is_told_once_where_it_is() -> None:
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     for name, address in advertised.items():
         assert address.endswith(listeners[name])
-    for service in ("topics", "ingest", "worker", "relay", "canary"):
+    for service in ("topics", "ingest", "worker", "relay", "api", "canary"):
         assert environment_of(service, OPERATOR)["KAFKA_BOOTSTRAP_SERVERS"] in advertised.values()
 
 

@@ -11,13 +11,11 @@ import pytest
 
 from deploy import console
 from deploy.announce import DEVELOPMENT_USER, _created
-from deploy.check import check
 from deploy.environment import ROOT
 from deploy.errors import OperatorError, explain
 from deploy.home import Home, find_home
 from deploy.stack import Stack, StackError
 from deploy.system import Wishes, describe_system
-from deploy.terminal import open_console
 from deploy.topics import TopicError
 from schema.kafka.clerk import USER, read_data, read_envelope
 
@@ -49,6 +47,8 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "worker",
         "relay",
         "api",
+        "connect",
+        "doctor",
         "migrate",
         "maintain",
         "restore",
@@ -221,44 +221,6 @@ def test_real_sessions_replace_development_tokens(tmp_path: Path, door: str) -> 
 
     assert "CLERK_JWT_KEY" in ours
     assert "CLERK_JWT_KEY" not in theirs
-
-
-def test_the_last_word_is_pytests(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Every check runs; one that fails makes the whole fail, also where the tests pass."""
-    ran: list[str] = []
-
-    def call(command: list[str], **_: object) -> int:
-        ran.append(command[2])
-        return int(command[2] == "mypy")
-
-    monkeypatch.setattr(subprocess, "call", call)
-
-    assert check((), open_console()) == 1
-    assert ran == ["ruff", "ruff", "mypy", "basedpyright", "pytest"]
-    assert "failed: mypy" in capsys.readouterr().out
-
-
-def test_where_all_is_well_the_exit_code_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the checks and the tests alike."""
-    monkeypatch.setattr(subprocess, "call", lambda *_, **__: 0)
-
-    assert (_run_console("test"), _run_console("test", "-x")) == (0, 0)
-
-
-def test_with_arguments_only_pytest_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are pytest's own, options included, and so is the exit code."""
-    ran: list[list[str]] = []
-
-    def call(command: list[str], **_: object) -> int:
-        ran.append(command[2:])
-        return 5
-
-    monkeypatch.setattr(subprocess, "call", call)
-
-    assert _run_console("test", "tests/unit", "-x", "-k", "token") == 5
-    assert ran == [["pytest", "tests/unit", "-x", "-k", "token"]]
 
 
 def test_the_development_user_is_one_of_clerks() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +21,7 @@ from schema.kafka.topics import TOPICS
 from tests.chaos.stories import Story, make_story, publish
 from tests.integration.workers.order.histories import seeded
 from tests.integration.workers.order.tables import differences, found_tables
+from tests.memory import scratch_directory
 from tests.waiting import until
 from workers.app import running_worker
 from workers.settings import WorkerSettings
@@ -37,12 +37,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+def kafka() -> Iterator[Kafka]:
     """A broker of these tests' own."""
-    place = tmp_path_factory.mktemp("rebuild")
-    with Kafka(data=place / "kafka", log=place / "kafka.log") as kafka:
+    with (
+        scratch_directory() as place,
+        Kafka(data=place / "kafka", log=place / "kafka.log") as kafka,
+    ):
         yield kafka
-    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture

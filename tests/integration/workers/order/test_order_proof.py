@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     Cases = Mapping[str, list[Told]]
 
 SEED: Final = int(os.environ.get("ORDER_SEED", "0"))
-CASES: Final = int(os.environ.get("ORDER_CASES", "5000"))
-SHORT_CASES: Final = max(1, CASES // 50)
+CASES: Final = int(os.environ.get("ORDER_CASES", "3000"))
+SHORT_CASES: Final = max(1, CASES // 30)
 """How many histories are tried in every permutation."""
 
-ROUNDS: Final = max(1, CASES // 50)
+ROUNDS: Final = max(1, CASES // 30)
 """How many times workers meet on rows that are new to all of them."""
 
 SCHEDULES: Final = 3

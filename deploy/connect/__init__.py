@@ -1,0 +1,1 @@
+"""Connect: walks a person through connecting an instance of Clerk's, each step proved."""

@@ -1,0 +1,32 @@
+"""When the last webhook of Clerk's arrived."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from deploy.arrivals import PLACES, find_latest
+from deploy.doctor.ages import tell_age
+from deploy.doctor.patient import kafka_reader
+from deploy.doctor.verdict import Verdict, fine, warn
+
+if TYPE_CHECKING:
+    from deploy.arrivals import Arrival
+
+QUIET_S: Final = 24 * 3600.0
+"""An instance that is used says something more often."""
+
+
+async def check_arrivals() -> Verdict:
+    """Look when Clerk said something last."""
+    async with kafka_reader() as consumer:
+        return judge_arrival(await find_latest(consumer, await consumer.end_offsets(PLACES)))
+
+
+def judge_arrival(latest: Arrival | None) -> Verdict:
+    """Return whether that was lately."""
+    fix = "See Clerk's dashboard, Webhooks, the endpoint: whether it is enabled, and its attempts."
+    if latest is None:
+        return warn("none among the latest records.", "Run clerkwork connect.")
+    told = f"{latest.type} {tell_age(timedelta(seconds=latest.age_s))} ago"
+    return warn(f"{told}.", fix) if latest.age_s > QUIET_S else fine(told)

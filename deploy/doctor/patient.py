@@ -1,0 +1,112 @@
+"""What checks look at: whatever of Kafka, PostgreSQL and Clerk the environment names."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from deploy.database import connected
+from deploy.errors import OperatorError
+from deploy.letters.desk import reading
+from schema.clerk.client import opened_clerk
+from schema.clerk.settings import ClerkSettings
+from schema.kafka.connections import connection_arguments
+from schema.ops.settings import DatabaseSettings, KafkaSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiokafka import AIOKafkaConsumer
+
+    from schema.clerk.client import Clerk
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+NAME: Final = "clerkwork-doctor"
+"""What the servers see."""
+
+ANSWER_S: Final = 4.0
+"""How long a server may take to answer; less than a check may take."""
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+class AwayError(Exception):
+    """Something that a check needs is not there; the message says what."""
+
+
+def read(settings: type[SettingsT], variable: str) -> SettingsT:
+    """Return settings of the environment. Raises AwayError that names `variable`."""
+    try:
+        return settings()
+    except ValidationError:
+        raise AwayError(f"{variable} is not set, or not valid") from None
+
+
+@contextlib.asynccontextmanager
+async def database() -> AsyncIterator[Connection]:
+    """Connect to PostgreSQL while the context lasts. Raises AwayError where nobody answers."""
+    url = read(DatabaseSettings, "DATABASE_URL").database_url.get_secret_value()
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(connected(url, name=NAME))
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise AwayError(f"PostgreSQL is not reached ({_kind(error)})") from error
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def kafka_admin() -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect to Kafka while the context lasts. Raises AwayError where nobody answers."""
+    arguments = _kafka_arguments()
+    admin = AIOKafkaAdminClient(
+        **arguments, client_id=NAME, request_timeout_ms=int(ANSWER_S * 1000)
+    )
+    try:
+        try:
+            await admin.start()
+        except (KafkaConnectionError, OSError) as error:
+            raise AwayError(f"Kafka is not reached ({_kind(error)})") from error
+        yield admin
+    finally:
+        await admin.close()
+
+
+@contextlib.asynccontextmanager
+async def kafka_reader() -> AsyncIterator[AIOKafkaConsumer]:
+    """Have a reader of topics while the context lasts. Raises AwayError where nobody answers."""
+    _kafka_arguments()
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            reader = reading(read(KafkaSettings, "KAFKA_BOOTSTRAP_SERVERS"), client=NAME)
+            consumer = await stack.enter_async_context(reader)
+        except OperatorError as error:
+            raise AwayError("Kafka is not reached") from error
+        yield consumer
+
+
+@contextlib.asynccontextmanager
+async def clerk() -> AsyncIterator[Clerk]:
+    """Have Clerk to ask while the context lasts. Raises AwayError without a key."""
+    async with opened_clerk(read(ClerkSettings, "CLERK_SECRET_KEY"), patience_s=ANSWER_S) as asked:
+        yield asked
+
+
+def _kafka_arguments() -> dict[str, Any]:
+    # aiokafka logs each failed attempt; the verdict says it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        return connection_arguments(read(KafkaSettings, "KAFKA_BOOTSTRAP_SERVERS"))
+    except OSError as error:
+        raise AwayError(f"KAFKA_SSL_CAFILE cannot be read ({_kind(error)})") from error
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__
