@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.environment import ROOT
-from deploy.stack.ports import free_port
 from deploy.standin.app import TEST_KEY
 from deploy.tokens import new_private_key, public_key
 from tests.factories import SECRET
@@ -115,7 +114,6 @@ async def test_a_person_is_walked_through_it(
 ) -> None:
     """Secrets are typed and not shown; Ctrl-C ends it; run again, it ends with the doctor."""
     world.populate(20)
-    monkeypatch.setenv("RELAY_METRICS_PORT", str(free_port()))
     monkeypatch.setenv("CLERK_JWT_KEY", public_key(new_private_key()))
     async with (
         serve() as door,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -20,9 +19,8 @@ from deploy.clerk.walk import (
     walk_organizations,
     walk_users,
 )
-from deploy.reconcile import settle, sides
+from deploy.reconcile import settle
 from deploy.reconcile.confirm import Ceiling
-from deploy.reconcile.repair import Repair
 from deploy.reconcile.settings import ReconcileSettings
 from deploy.reconcile.settle import Patience
 from deploy.standin.app import LIVE_KEY, running_stand_in
@@ -69,9 +67,7 @@ class Sweeps:
         if restart or not await self.scene.pool.fetchval(_BROKEN_OFF):
             self._there = at_clerk(self.scene.world)
         with self._going_on(chance, dies_in=dies_in, quiet=quiet) as patches:
-            patches.setattr(backfilling, "publishing", partial(_having, self.scene.belt))
-            patches.setattr(backfilling, "read_ends", _nowhere)
-            patches.setattr(backfilling, "wait_applied", partial(self._applied, chance))
+            self._take_kafka_away(chance, patches)
             try:
                 wishes = backfilling.Wishes(restart=restart)
                 filled = await backfilling.backfill(settings, wishes, _nobody())
@@ -107,11 +103,7 @@ class Sweeps:
     async def _compare(
         self, chance: random.Random, patches: pytest.MonkeyPatch, **wishes: Any
     ) -> Report:
-        consumer = SimpleNamespace(end_offsets=_nowhere, beginning_offsets=_nowhere)
-        patches.setattr(sides, "reading", partial(_having, consumer))
-        patches.setattr(reconciling, "opened_repair", self._opened_repair)
-        for module in (reconciling, settle):
-            patches.setattr(module, "wait_applied", partial(self._applied, chance))
+        self._take_kafka_away(chance, patches)
         wished = reconciling.Wishes(
             ceiling=Ceiling(per_cent=100, force=True),
             patience=Patience(settle_s=0),
@@ -120,10 +112,14 @@ class Sweeps:
         )
         return await reconciling.reconcile(ReconcileSettings(**self._settings), wished)
 
-    @asynccontextmanager
-    async def _opened_repair(self, *args: Any, **wishes: Any) -> AsyncIterator[Repair]:
-        producer: Any = self.scene.belt
-        yield Repair(sides=args[0], producer=producer, **wishes)
+    def _take_kafka_away(self, chance: random.Random, patches: pytest.MonkeyPatch) -> None:
+        """Have the commands publish on the belt, and wait for whoever works there."""
+        for module in (backfilling, reconciling):
+            patches.setattr(module, "publishing", partial(_having, self.scene.belt))
+        for module in (backfilling, settle):
+            patches.setattr(module, "read_ends", _nowhere)
+        for module in (backfilling, reconciling, settle):
+            patches.setattr(module, "wait_applied", partial(self._applied, chance))
 
     @contextmanager
     def _going_on(
