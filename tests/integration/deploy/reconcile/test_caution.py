@@ -109,10 +109,12 @@ async def test_too_many_deletions_are_refused(scene: Scene) -> None:
     for user in scene.users[:9]:
         scene.world.delete_user(user)
     [lost] = scene.world.create_user()
+    just_allowed = await scene.reconcile(max_deletions=22.5)
     refused = await scene.reconcile(repair=True, max_deletions=20)
     living = await scene.value("SELECT count(*) FROM users WHERE deleted_at IS NULL")
     forced = await scene.reconcile(repair=True, max_deletions=20, force=True)
 
+    assert just_allowed.refusals == ()
     assert refused.exit_code == ExitCode.UNFINISHED
     [refusal] = refused.refusals
     assert (refusal.resource, refusal.candidates, refusal.allowed) == ("users", 9, 8)
