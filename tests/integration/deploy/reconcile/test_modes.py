@@ -71,9 +71,7 @@ async def test_what_was_left_is_found_again(scene: Scene) -> None:
     reports = []
     for repair in (False, False, True, False):
         scene.world.advance(3_600_000)
-        await scene.hear(
-            scene.world.update_user(scene.users[0], first_name=f"Grace {len(reports)}")
-        )
+        await scene.hear(scene.world.update_user(scene.users[0], first_name="Grace"))
         reports.append(await scene.reconcile(incremental=True, overlap_s=0, repair=repair))
 
     assert [each.exit_code for each in reports] == [1, 1, 0, 0]
