@@ -125,11 +125,14 @@ async def test_a_key_that_is_not_accepted_ends_it(
         monkeypatch.setenv("CLERK_API_URL", f"http://127.0.0.1:{free_port()}/v1")
         monkeypatch.setattr("deploy.connect.keys.PATIENCE_S", 0.1)
         away = await _refusal(visit(url=door.tunnel))
+        monkeypatch.setenv("CLERK_API_URL", door.ingest)
+        elsewhere = await _refusal(visit(url=door.tunnel))
 
     assert "Clerk does not accept CLERK_SECRET_KEY (401)" in refused
     assert "sk_live_ or sk_test_" in misread
     assert "CLERK_INSTANCE_ID is ins_other" in foreign
     assert "Is CLERK_API_URL right?" in away
+    assert "Is CLERK_API_URL right?" in elsewhere
 
 
 async def _page(_request: web.Request) -> web.Response:
