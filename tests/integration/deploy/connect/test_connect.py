@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from deploy.connect.door import prove_door
 from deploy.connect.run import walk
 from deploy.connect.visit import StepError
 from deploy.stack.ports import free_port
@@ -192,6 +193,13 @@ async def test_an_address_that_leads_elsewhere_is_told(
 
 
 @pytest.mark.usefixtures("clerk")
+async def test_a_door_that_speaks_no_tls_is_told(serve: Serve) -> None:
+    """Somebody is there: to look whether the tunnel is up would lead nowhere."""
+    async with serve() as door:
+        with pytest.raises(StepError, match="not by TLS"):
+            await prove_door(door.ingest.replace("http://", "https://"))
+
+
 async def test_a_tunnel_that_is_down_is_told() -> None:
     """Nobody listens there."""
     refused = await _refusal(visit(url=f"http://127.0.0.1:{free_port()}"))
