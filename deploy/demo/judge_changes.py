@@ -9,7 +9,7 @@ from deploy.demo.finding import Finding, compare
 from deploy.demo.present import present
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from deploy.demo.collect import Evidence, Kept
     from deploy.demo.values import Rows
@@ -22,23 +22,38 @@ OF_THE_RECORD: Final = ("schema_version", "sequence", "version")
 
 def every_change_is_told(users: Rows, evidence: Evidence) -> Finding:
     """Judge whether the records make the living users, in the order of their sequence."""
-    living = {
-        key: _told(row) for key, row in users.items() if row["status"] not in ("pending", "deleted")
-    }
-    gone = {key for key, row in users.items() if row["status"] == "deleted"}
-    state, disorder = _fold(evidence.changes)
-    forgotten = {key for key, told in state.items() if told is None}
-    found = {key: told for key, told in state.items() if told is not None}
+    living, gone = _living(users), _gone(users)
+    state, _ = _fold(evidence.changes)
+    forgotten = sum(told is None for told in state.values())
     return Finding(
         promise="Every change is told, in order",
         expected=f"user.changes makes {len(living)} users, {len(gone)} forgotten",
-        found=f"{len(evidence.changes)} changes, {len(found)} users, {len(forgotten)} forgotten",
-        differences=[
-            *compare(living, found),
-            *(f"nobody was told that {key} is gone" for key in sorted(gone - forgotten)),
-            *disorder,
-        ],
+        found=f"{len(evidence.changes)} changes, {len(state) - forgotten} users,"
+        f" {forgotten} forgotten",
+        differences=find_untold(users, evidence.changes),
     )
+
+
+def find_untold(users: Rows, changes: Sequence[Kept]) -> list[str]:
+    """Say where the records, folded, are not the living users, or came out of their order."""
+    state, disorder = _fold(changes)
+    forgotten = {key for key, told in state.items() if told is None}
+    found = {key: told for key, told in state.items() if told is not None}
+    return [
+        *compare(_living(users), found),
+        *(f"nobody was told that {key} is gone" for key in sorted(_gone(users) - forgotten)),
+        *disorder,
+    ]
+
+
+def _living(users: Rows) -> dict[str, dict[str, Any]]:
+    return {
+        key: _told(row) for key, row in users.items() if row["status"] not in ("pending", "deleted")
+    }
+
+
+def _gone(users: Rows) -> set[str]:
+    return {key for key, row in users.items() if row["status"] == "deleted"}
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Run the demonstration: plan, deliver, crash, wait, collect, judge."""
+"""Run the demonstration: plan, deliver, crash, wait, collect, look at Clerk, judge."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from deploy.demo.board import Board
 from deploy.demo.collect import collect
 from deploy.demo.deliver import crash, deliver
 from deploy.demo.judge import IN_THE_LEDGER, judge
+from deploy.demo.judge_clerk import a_look_at_clerk_finds
+from deploy.demo.look import look_at_clerk
 from deploy.demo.observe import Observer, observing
 from deploy.demo.plan import Plan, make_plan
 from deploy.demo.show import open_view, print_findings
+from deploy.demo.unheard import make_unheard
 from deploy.demo.webhook import Fate
 from deploy.errors import OperatorError
 from deploy.signals import interruptible
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from deploy.demo.finding import Finding
     from deploy.demo.show import View
+    from deploy.demo.unheard import Unheard
 
 FEWEST_USERS: Final = 3
 SETTLED_WITHIN_S: Final = 30.0
@@ -52,9 +56,11 @@ def demo(*, users: int, seed: int, keep: bool, console: Console) -> int:
         tempfile.TemporaryDirectory(prefix="clerkwork-", ignore_cleanup_errors=True) as data,
         running_system(_wishes(Path(data)), console) as system,
     ):
-        plan = make_plan(users=users, seed=seed, now_ms=int(time.time() * 1000))
+        now_ms = int(time.time() * 1000)
+        plan = make_plan(users=users, seed=seed, now_ms=now_ms)
+        unheard = make_unheard(plan, now_ms=now_ms)
         begin = time.monotonic()
-        findings = asyncio.run(_prove(plan, system, console))
+        findings = asyncio.run(_prove(plan, unheard, system, console))
         print_findings(findings, console, seconds=time.monotonic() - begin, seed=seed)
         if keep:
             announce(system, console)
@@ -79,7 +85,7 @@ def _wishes(data: Path) -> Wishes:
     )
 
 
-async def _prove(plan: Plan, system: System, console: Console) -> list[Finding]:
+async def _prove(plan: Plan, unheard: Unheard, system: System, console: Console) -> list[Finding]:
     board = Board(planned=len(plan.deliveries))
     async with observing(system) as observer:
         with open_view(board, console) as view:
@@ -96,8 +102,8 @@ async def _prove(plan: Plan, system: System, console: Console) -> list[Finding]:
                 await _settle(plan, board)
                 watching.cancel()
             evidence = await collect(plan, observer, delivered=delivered, crash=crashed)
-            await observer.look(board)
-    return judge(plan, evidence)
+            looked = await look_at_clerk(plan, unheard, observer, board, view.note)
+    return [*judge(plan, evidence), a_look_at_clerk_finds(plan, unheard, looked)]
 
 
 async def _watch(observer: Observer, board: Board, view: View) -> None:

@@ -116,7 +116,8 @@ class World:
 
     def touch(self, user_id: str) -> None:
         """Let a user do something: `last_active_at` moves, `updated_at` not, nobody is told."""
-        self.users[user_id]["last_active_at"] = self._tick()
+        user = self.users[user_id]
+        user["last_active_at"] = max(self._tick(), user["last_active_at"] or 0)
 
     def create_organization(self, *, name: str = "Northwind", **fields: Any) -> Told:
         """Add an organization; `fields` are those of Clerk's Organization."""

@@ -9,7 +9,7 @@ from deploy.environment import ROOT
 
 
 def test_the_demonstration_holds_every_promise_and_leaves_plain_lines() -> None:
-    """In a pipe: exit code 0, eleven promises held, the worker killed on the way, no escapes."""
+    """In a pipe: exit code 0, twelve promises held, the worker killed on the way, no escapes."""
     done = subprocess.run(
         [sys.executable, "-m", "deploy", "demo", "--users", "30", "--seed", "7"],
         capture_output=True,
@@ -22,5 +22,5 @@ def test_the_demonstration_holds_every_promise_and_leaves_plain_lines() -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert all(line.isprintable() for line in done.stdout.split("\n"))
     assert "worker killed with SIGKILL" in done.stdout
-    assert done.stdout.count("\n✓ ") == 11
-    assert "11 of 11 promises held" in done.stdout.splitlines()[-1]
+    assert done.stdout.count("\n✓ ") == 12
+    assert "12 of 12 promises held" in done.stdout.splitlines()[-1]

@@ -166,6 +166,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
             [
                 *(sys.executable, "-m", "deploy", "up", "--data", str(tmp_path / "data")),
                 *(f"--ingest-port={free_port()}", f"--api-port={port}"),
+                *(f"--worker-port={free_port()}", f"--relay-port={free_port()}"),
             ],
             capture_output=True,
             check=False,

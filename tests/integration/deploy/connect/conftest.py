@@ -121,6 +121,7 @@ async def clerk(
             "CLERK_SECRET_KEY": TEST_KEY,
             "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,
             "WORKER_METRICS_PORT": str(free_port()),
+            "RELAY_METRICS_PORT": str(free_port()),
         }.items():
             monkeypatch.setenv(name, value)
         yield
