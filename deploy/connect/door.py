@@ -88,8 +88,8 @@ async def prove_door(url: str) -> None:
             status, place = response.status, response.headers.get("Location", "")
     except aiohttp.ClientSSLError as error:
         raise StepError(
-            f"{url} is reached, and not by TLS ({type(error).__name__}): Clerk does not go on either"
-            " where nobody speaks it, or with a certificate that is not to be trusted."
+            f"{url} is reached, and not by TLS ({type(error).__name__}): either it speaks none, as"
+            " ingest itself does not, or its certificate is not to be trusted."
         ) from error
     except (aiohttp.ClientError, OSError) as error:
         raise StepError(

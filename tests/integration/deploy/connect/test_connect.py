@@ -192,7 +192,6 @@ async def test_an_address_that_leads_elsewhere_is_told(
         assert told in await _refusal(visit(url=url))
 
 
-@pytest.mark.usefixtures("clerk")
 async def test_a_door_that_speaks_no_tls_is_told(serve: Serve) -> None:
     """Somebody is there: to look whether the tunnel is up would lead nowhere."""
     async with serve() as door:
@@ -200,6 +199,7 @@ async def test_a_door_that_speaks_no_tls_is_told(serve: Serve) -> None:
             await prove_door(door.ingest.replace("http://", "https://"))
 
 
+@pytest.mark.usefixtures("clerk")
 async def test_a_tunnel_that_is_down_is_told() -> None:
     """Nobody listens there."""
     refused = await _refusal(visit(url=f"http://127.0.0.1:{free_port()}"))
