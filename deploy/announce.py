@@ -42,7 +42,7 @@ def announce(system: System, console: Console) -> None:
         _paste(console, "Who it creates, asked with a development token:", me_command(system))
         _paste(console, "A post of theirs:", post_command(system))
     if system.stack.postgres:
-        _paste(console, "For dlq, trace, line, audit and maintain, elsewhere:", _exports(system))
+        _paste(console, "For the other commands, in another terminal:", _exports(system))
     data = system.wishes.data
     where = f" --data {shlex.quote(str(data))}" if data else ""
     console.print(f"\nMore webhooks: deploy/run send{where} --count 100 --shuffle", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,11 +11,17 @@ from rich.prompt import Confirm, Prompt
 from deploy.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 
+class NobodyError(OperatorError):
+    """Nobody is there to answer; the message says what answers instead."""
+
+
 class Person(Protocol):
-    """Who is walked through it. Methods raise OperatorError where nobody is there."""
+    """Who is walked through it. Methods raise NobodyError where nobody is there."""
 
     def ask(self, question: str, *, instead: str) -> str:
         """Return an answer; `instead` is what to set or say where nobody can be asked."""
@@ -37,20 +44,25 @@ class Terminal:
 
     def ask(self, question: str, *, instead: str) -> str:
         """Return a line of theirs."""
-        _require_somebody(question, instead)
-        return Prompt.ask(question, console=self._console).strip()
+        with _somebody(question, instead):
+            return Prompt.ask(question, console=self._console).strip()
 
     def ask_secret(self, question: str, *, instead: str) -> str:
         """Return a line of theirs that the terminal does not show."""
-        _require_somebody(question, instead)
-        return Prompt.ask(question, console=self._console, password=True).strip()
+        with _somebody(question, instead):
+            return Prompt.ask(question, console=self._console, password=True).strip()
 
     def agrees(self, question: str, *, instead: str) -> bool:
         """Return whether they say y."""
-        _require_somebody(question, instead)
-        return Confirm.ask(question, console=self._console, default=False)
+        with _somebody(question, instead):
+            return Confirm.ask(question, console=self._console, default=False)
 
 
-def _require_somebody(question: str, instead: str) -> None:
+@contextlib.contextmanager
+def _somebody(question: str, instead: str) -> Iterator[None]:
     if not sys.stdin.isatty():
-        raise OperatorError(f"{question}: nobody is here to answer: {instead}.")
+        raise NobodyError(f"{question}: nobody is here to answer: {instead}.")
+    try:
+        yield
+    except EOFError:  # Ctrl-D, or a terminal that is gone
+        raise NobodyError(f"\n{question}: nobody has answered: {instead}.") from None

@@ -86,6 +86,11 @@ async def prove_door(url: str) -> None:
         ):
             body = await _read_json(response)
             status, place = response.status, response.headers.get("Location", "")
+    except aiohttp.ClientSSLError as error:
+        raise StepError(
+            f"{url} is reached, and not by TLS ({type(error).__name__}): either it speaks none, as"
+            " ingest itself does not, or its certificate is not to be trusted."
+        ) from error
     except (aiohttp.ClientError, OSError) as error:
         raise StepError(
             f"Nobody answers at {url} ({type(error).__name__}). Is the tunnel up, and the address"

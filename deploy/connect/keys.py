@@ -46,11 +46,11 @@ async def check_keys(visit: Visit) -> Instance:
         async with opened_clerk(settings, patience_s=PATIENCE_S) as clerk:
             instance = await read_instance(clerk)
             issuer = await _find_issuer(clerk)
-    except ClerkRefusedError as error:
-        raise StepError(
-            f"Clerk does not accept {KEY} ({error.status}). Copy it again: {_WHERE}."
-        ) from error
     except ClerkError as error:
+        if isinstance(error, ClerkRefusedError) and error.of_key:
+            raise StepError(
+                f"Clerk does not accept {KEY} ({error.status}). Copy it again: {_WHERE}."
+            ) from error
         raise StepError(
             f"{error}, asked at {settings.clerk_api_url}. Is CLERK_API_URL right?"
         ) from error

@@ -168,18 +168,22 @@ def doctor(*, json: Flag = False) -> int:
 
 @app.command(name="stand-in", group=CLERK)
 def stand_in(
-    *, users: int = 1000, port: int = 8085, latency: float = 0, key: str | None = None
+    *,
+    users: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 1000,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 8085,
+    latency: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 0,
+    key: str | None = None,
 ) -> int:
     """Serve a stand-in for Clerk's Backend API, for trials, until Ctrl-C.
 
-    Prints the settings with which the other commands ask it instead of Clerk.
+    Prints a shell command after which the other commands ask it instead of Clerk.
 
     Parameters
     ----------
     users
         How many invented users it has.
     port
-        Where it listens, on this machine only.
+        Where it listens, on this machine only; 0 for any port that is free.
     latency
         How many milliseconds every answer takes.
     key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from deploy.arrivals import PLACES, find_latest
+from deploy.arrivals import PLACES, TAIL, find_latest
 from deploy.doctor.ages import tell_age
 from deploy.doctor.patient import kafka_reader
 from deploy.doctor.verdict import Verdict, fine, warn
@@ -27,6 +27,9 @@ def judge_arrival(latest: Arrival | None) -> Verdict:
     """Return whether that was lately."""
     fix = "See Clerk's dashboard, Webhooks, the endpoint: whether it is enabled, and its attempts."
     if latest is None:
-        return warn("none among the latest records.", "Run clerkwork connect.")
+        return warn(
+            f"none among the last {TAIL} records of each partition.",
+            "Run clerkwork connect; after a backfill wait for the next one: its records are many.",
+        )
     told = f"{latest.type} {tell_age(timedelta(seconds=latest.age_s))} ago"
     return warn(f"{told}.", fix) if latest.age_s > QUIET_S else fine(told)

@@ -71,12 +71,12 @@ async def check_api_key() -> Verdict:
     try:
         async with clerk() as asked:
             instance = await read_instance(asked)
-    except ClerkRefusedError as error:
-        return wrong(
-            f"Clerk does not accept CLERK_SECRET_KEY ({error.status}).",
-            "Copy it again: Clerk's dashboard, API keys, Secret keys.",
-        )
     except ClerkError as error:
+        if isinstance(error, ClerkRefusedError) and error.of_key:
+            return wrong(
+                f"Clerk does not accept CLERK_SECRET_KEY ({error.status}).",
+                "Copy it again: Clerk's dashboard, API keys, Secret keys.",
+            )
         return wrong(f"{error}.", "See CLERK_API_URL, and Clerk's status page.")
     return judge_instance(instance, key=key, expected=os.environ.get("CLERK_INSTANCE_ID"))
 
@@ -85,15 +85,15 @@ def judge_instance(instance: Instance, *, key: str, expected: str | None) -> Ver
     """Return whether an instance is the one that is served here, and of the kind of its key."""
     kind = next((kind for begins, kind in KINDS.items() if key.startswith(begins)), None)
     told = f"{instance.id}, {instance.environment_type}"
-    if kind != instance.environment_type:
-        return warn(
-            f"{told}, and the key begins with {key[:8]}.",
-            "See that CLERK_SECRET_KEY and CLERK_API_URL belong together.",
-        )
     if expected and expected != instance.id:
         return wrong(
             f"The key is of {instance.id}, CLERK_INSTANCE_ID is {expected}.",
             "Take the key of the instance whose webhooks come here, or correct CLERK_INSTANCE_ID.",
+        )
+    if kind != instance.environment_type:
+        return warn(
+            f"{told}, and the key begins with {key[:8]}.",
+            "See that CLERK_SECRET_KEY and CLERK_API_URL belong together.",
         )
     return fine(told)
 

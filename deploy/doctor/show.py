@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from deploy.doctor.verdict import Status
@@ -58,7 +58,9 @@ def _flat(finding: Finding) -> dict[str, str | None]:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table("", "check", "found", box=None, pad_edge=False)
+    # Folded: of a long id, the end is needed too.
+    found_column = Column("found", overflow="fold")
+    table = Table("", "check", found_column, box=None, pad_edge=False)
     for each in findings:
         status, found = each.verdict.status, Text(one_line(each.verdict.found))
         if each.verdict.fix:

@@ -20,4 +20,7 @@ def agree(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise OperatorError(f"{question} Nobody is here to answer: say --yes.")
-    return Confirm.ask(question, console=Console(stderr=True), default=False)
+    try:
+        return Confirm.ask(question, console=Console(stderr=True), default=False)
+    except EOFError:  # Ctrl-D, or a terminal that is gone
+        raise OperatorError(f"\n{question} Nobody has answered: say --yes.") from None

@@ -57,7 +57,7 @@ def _explain(report: Report) -> Iterator[str]:
             yield f"{number} {resource} of Clerk's cannot be kept, and were not compared."
     for side, share in report.shares.items():
         yield _estimate(side, share)
-    if report.users_at_clerk is not None and report.users_at_clerk != report.users_here:
+    if report.mode != "full" and report.users_at_clerk not in {None, report.users_here}:
         yield (
             f"Clerk counts {report.users_at_clerk} users, here are {report.users_here}: where that"
             " stays so, a full run tells who."

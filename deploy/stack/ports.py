@@ -8,6 +8,7 @@ import psutil
 from deploy.stack.errors import StackError
 
 LOOPBACK = "127.0.0.1"
+PORTS = range(65_536)
 
 # Below the range from which kernels take the source ports of outgoing connections (32768 on
 # Linux, 49152 elsewhere): there, a client that reconnects while its server restarts can take
@@ -43,6 +44,8 @@ def is_free(port: int) -> bool:
 
 def require_free(port: int, *, asked_by: str) -> None:
     """Raise StackError, naming who has the port where that can be seen, unless it is free."""
+    if port not in PORTS:
+        raise StackError(f"{asked_by} cannot be {port}: ports are {PORTS[0]} to {PORTS[-1]}.")
     if not is_free(port):
         raise StackError(
             f"{asked_by} is to listen on {LOOPBACK}:{port}, but that port is taken"

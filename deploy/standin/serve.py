@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from typing import TYPE_CHECKING
 
+from deploy.errors import OperatorError
 from deploy.signals import interruptible
 from deploy.stack.ports import require_free
 from deploy.standin.app import running_stand_in
 from deploy.standin.shapes import DAY_MS
 from deploy.standin.trouble import Trouble
 from deploy.standin.world import World
+from schema.clerk.settings import REQUESTS_PER_10_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,8 +25,12 @@ def serve_stand_in(
 ) -> int:
     """Serve that many invented users until interrupted; print how to ask for them.
 
-    Raises OperatorError when the port is taken.
+    Raises OperatorError when the port is taken, or the key cannot be one of Clerk's.
     """
+    if not secret_key.startswith(tuple(REQUESTS_PER_10_S)):
+        raise OperatorError(
+            "--key must begin with sk_live_ or sk_test_, as Clerk's secret keys do."
+        )
     require_free(port, asked_by="stand-in (--port)")
     world = World(now_ms=_wall_ms() - 30 * DAY_MS)
     world.populate(users=users, organizations=users // 100, members=10)
@@ -41,7 +48,8 @@ async def _serve(
 ) -> None:
     trouble = Trouble(latency_s=latency_s)
     async with running_stand_in(world, trouble, port=port, keys=(secret_key,)) as url:
-        console.print(f"CLERK_API_URL={url}\nCLERK_SECRET_KEY={secret_key}", markup=False)
+        settings = f"CLERK_API_URL={url} CLERK_SECRET_KEY={shlex.quote(secret_key)}"
+        console.print(f"export {settings}", markup=False)
         await asyncio.Event().wait()
 
 

@@ -34,6 +34,8 @@ class ClerkRefusedError(ClerkError):
             f"CLERK_SECRET_KEY is not accepted: {said}" if status in _KEY_REFUSED else said
         )
         self.status = status
+        self.of_key = status in _KEY_REFUSED
+        """Whether it is the key that is refused, not the question."""
         self.code = code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
 import sys
 import time
@@ -223,7 +224,7 @@ async def test_the_public_keys_are_those_of_the_tokens() -> None:
 
 
 async def test_the_command_says_how_to_ask_and_stops_when_told() -> None:
-    """Its two lines are an environment; Ctrl-C is a good end."""
+    """Its line is for a shell, and makes the environment; Ctrl-C is a good end."""
     port = unused_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy", "stand-in", "--users", "30", "--port", str(port)),
@@ -232,8 +233,9 @@ async def test_the_command_says_how_to_ask_and_stops_when_told() -> None:
     )
     assert process.stdout is not None
     async with asyncio.timeout(30):
-        lines = [(await process.stdout.readline()).decode().strip() for _ in range(2)]
-        said = dict(line.split("=", 1) for line in lines)
+        export, *settings = shlex.split((await process.stdout.readline()).decode())
+        said = dict(each.split("=", 1) for each in settings)
+        assert export == "export"
         headers = {"Authorization": f"Bearer {said['CLERK_SECRET_KEY']}"}
         async with (
             aiohttp.ClientSession(headers=headers) as session,
@@ -243,6 +245,12 @@ async def test_the_command_says_how_to_ask_and_stops_when_told() -> None:
             assert response.headers["Date"][:16] == time.strftime("%a, %d %b %Y", time.gmtime())
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
+
+
+def test_the_command_refuses_a_key_that_others_would_refuse() -> None:
+    """Before anybody copies it."""
+    with pytest.raises(OperatorError, match="sk_live_ or sk_test_"):
+        serve_stand_in(users=0, port=0, latency_s=0, secret_key="mine", console=open_console())
 
 
 async def test_the_command_names_a_port_that_is_taken() -> None:

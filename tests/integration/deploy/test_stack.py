@@ -21,6 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.stack import Kafka, Postgres, Stack, StackError, installation, running_stack
 from deploy.stack.kafka import new_cluster_id
+from deploy.stack.ports import require_free
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -295,3 +296,10 @@ def listens(port: int) -> bool:
     """Tell whether somebody accepts connections there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_what_can_be_no_port_is_refused(port: int) -> None:
+    """In words."""
+    with pytest.raises(StackError, match="ports are 0 to 65535"):
+        require_free(port, asked_by="ingest (--ingest-port)")

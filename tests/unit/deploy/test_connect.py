@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from deploy.arrivals import read_arrival
 from deploy.connect import fill, run
-from deploy.connect.ask import Terminal
+from deploy.connect.ask import NobodyError, Terminal
 from deploy.connect.door import complete, ingest_port, judge_refusal
 from deploy.connect.events import list_kept, list_needed, list_unwanted
 from deploy.connect.register import tell_registration
@@ -140,6 +141,31 @@ def test_nobody_at_the_terminal_is_told_what_to_say(monkeypatch: pytest.MonkeyPa
     for question, instead in zip(questions, ("--url", "KEY", "--yes"), strict=True):
         with pytest.raises(OperatorError, match=instead):
             question()
+
+
+def test_a_person_who_leaves_is_told_what_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D is no answer, and nobody's fault."""
+    stdin = io.StringIO()
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", stdin)
+    terminal = Terminal(Console(file=io.StringIO()))
+
+    with pytest.raises(NobodyError, match="nobody has answered: say --url"):
+        terminal.ask("Where?", instead="say --url")
+    with pytest.raises(NobodyError, match="nobody has answered: say --yes"):
+        terminal.agrees("So?", instead="say --yes")
+
+
+def test_where_nobody_can_be_asked_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it goes on: the doctor looks anyhow."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr(fill, "run_backfill", lambda wishes, _: int(wishes.dry_run))
+    one = _visit()
+    one = replace(one, person=Terminal(one.console))
+
+    assert fill.fill(one) == 0
+    assert "nobody is here to answer: say --yes" in _said(one)
+    assert "Nothing was fetched." in _said(one)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def _arrival(age: timedelta) -> Arrival:
             "CLERK_API_URL",
         ),
         (judge(DEVELOPMENT, key="sk_test_1", expected="ins_2"), "wrong", "ins_2", "correct CLERK"),
+        (judge(DEVELOPMENT, key="sk_live_1", expected="ins_2"), "wrong", "ins_2", "correct CLERK"),
     ],
 )
 def test_every_verdict_says_what_to_do(
@@ -272,6 +273,18 @@ def test_findings_are_shown_with_their_fixes(live: bool, monkeypatch: pytest.Mon
     assert "[None] is active." in said
     assert "Start it." in said
     assert "1 ok, 1 wrong" in said
+
+
+def test_a_narrow_terminal_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too long for a line goes on in the next: ids are compared by their ends."""
+    monkeypatch.setattr("deploy.doctor.show.is_live", lambda: True)
+    console = Console(file=io.StringIO(), width=40)
+    instance = "ins_37ZqG4EnXOsHeVUiC964dWgaVbC"
+
+    show([Finding(name="Clerk's API", verdict=fine(instance))], as_json=False, console=console)
+
+    assert isinstance(console.file, io.StringIO)
+    assert instance in "".join(line[-23:].strip() for line in console.file.getvalue().splitlines())
 
 
 @pytest.mark.parametrize(

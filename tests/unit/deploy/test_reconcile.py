@@ -105,6 +105,7 @@ def test_people_are_told_what_and_whom_and_what_to_do() -> None:
     said = _said(
         replace(
             CLEAN,
+            mode="incremental",
             drifts=(many, held, _drift("missing", mended=3)),
             refusals=(REFUSAL,),
             behind=8,
@@ -127,6 +128,14 @@ def test_people_are_told_what_and_whom_and_what_to_do() -> None:
     assert "43 to 214" in said
     assert "Clerk counts 9 users, here are 10" in said
     assert "5 users compared in 2.0 s: 32 differ, 29 left." in said
+
+
+def test_a_full_run_sends_nobody_to_a_full_run() -> None:
+    """It has told who differs; only the others are to be followed by one."""
+    differing = replace(CLEAN, users_at_clerk=9, users_here=10)
+
+    assert "a full run" not in _said(differing)
+    assert "a full run tells who" in _said(replace(differing, mode="sample"))
 
 
 def test_machines_are_told_everything() -> None:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from deploy.connect.door import prove_door
 from deploy.connect.run import walk
 from deploy.connect.visit import StepError
 from deploy.stack.ports import free_port
@@ -125,11 +126,14 @@ async def test_a_key_that_is_not_accepted_ends_it(
         monkeypatch.setenv("CLERK_API_URL", f"http://127.0.0.1:{free_port()}/v1")
         monkeypatch.setattr("deploy.connect.keys.PATIENCE_S", 0.1)
         away = await _refusal(visit(url=door.tunnel))
+        monkeypatch.setenv("CLERK_API_URL", door.ingest)
+        elsewhere = await _refusal(visit(url=door.tunnel))
 
     assert "Clerk does not accept CLERK_SECRET_KEY (401)" in refused
     assert "sk_live_ or sk_test_" in misread
     assert "CLERK_INSTANCE_ID is ins_other" in foreign
     assert "Is CLERK_API_URL right?" in away
+    assert "Is CLERK_API_URL right?" in elsewhere
 
 
 async def _page(_request: web.Request) -> web.Response:
@@ -186,6 +190,13 @@ async def test_an_address_that_leads_elsewhere_is_told(
     monkeypatch.setattr("deploy.connect.secret.WITHIN_S", 0.3)
     async with _serving(answer) as url:
         assert told in await _refusal(visit(url=url))
+
+
+async def test_a_door_that_speaks_no_tls_is_told(serve: Serve) -> None:
+    """Somebody is there: to look whether the tunnel is up would lead nowhere."""
+    async with serve() as door:
+        with pytest.raises(StepError, match="not by TLS"):
+            await prove_door(door.ingest.replace("http://", "https://"))
 
 
 @pytest.mark.usefixtures("clerk")
