@@ -105,7 +105,7 @@ async def test_the_estimate_of_a_sample_contains_the_truth(scene: Scene) -> None
 
     assert report.exit_code == ExitCode.DRIFT
     for side, share in report.shares.items():
-        # One of twenty may miss it; three of four practically never do.
+        # One of twenty may miss it; that three of four do is one chance in two thousand.
         intervals = [each.shares[side] for each in reports]
         assert sum(each.low < truth[side] < each.high for each in intervals) >= 2, side
         assert share.high - share.low < 0.2
