@@ -26,6 +26,7 @@ from deploy.migrate import migrate
 from deploy.stack import ports, running_stack
 from deploy.topics import apply_topics, connected_admin
 from schema.kafka.topics import TOPICS
+from tests.leftovers import skip_leftovers
 from tests.memory import scratch_directory
 
 if TYPE_CHECKING:
@@ -129,10 +130,17 @@ def _docker_answers() -> bool:
 
 
 @pytest.fixture(scope="session")
-async def bootstrap_servers(servers: Servers) -> str:
+async def kafka_address(servers: Servers) -> str:
     """The address of a Kafka that has every topic."""
     await create_topics(servers)
     return servers.bootstrap_servers
+
+
+@pytest.fixture(scope="module")
+async def bootstrap_servers(kafka_address: str) -> str:
+    """The same; workers read nothing there that the tests of other files have left."""
+    await skip_leftovers(kafka_address)
+    return kafka_address
 
 
 @pytest.fixture(scope="session")

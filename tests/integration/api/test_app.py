@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 
     from tests.integration.api.conftest import Client, Serve, Sign, Users
 
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'clerkwork-api'
+        AND wait_event_type = 'Lock'
+"""
 
 
 async def test_without_a_token_nobody_gets_in(client: Client) -> None:

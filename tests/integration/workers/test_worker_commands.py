@@ -58,7 +58,8 @@ async def test_commands_are_consumed(
 
     async def outcomes() -> list[Any]:
         rows = await database.fetch(
-            "SELECT outcome, reason FROM events WHERE event_id LIKE 'cmd_%' ORDER BY event_id"
+            "SELECT outcome, reason FROM events WHERE event_id LIKE $1 ORDER BY event_id",
+            f"cmd_%{author}",
         )
         return [tuple(row) for row in rows]
 
@@ -68,7 +69,7 @@ async def test_commands_are_consumed(
         for letter in await read_topic(dead_letter_topic(USER_COMMANDS).name)
         if letter.key == author.encode()
     ]
-    row = await database.fetchrow("SELECT id, title FROM posts")
+    row = await database.fetchrow("SELECT id, title FROM posts WHERE id = $1", post)
 
     assert found == [
         ("applied", None),

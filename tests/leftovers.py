@@ -1,0 +1,66 @@
+"""Leave to a file's tests no record of other files: which of them came before is chance."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schema.kafka.topics import (
+    DESK_GROUP,
+    GROUP,
+    RETRY_DELAYS,
+    SOURCES,
+    UNREADABLE,
+    dead_letter_topic,
+    retry_group,
+    retry_topic,
+)
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from schema.kafka.topics import Topic
+
+READS: Mapping[str, Sequence[Topic]] = {
+    GROUP: SOURCES,
+    DESK_GROUP: [*map(dead_letter_topic, SOURCES), UNREADABLE],
+    **{
+        retry_group(delay): [retry_topic(source, delay) for source in SOURCES]
+        for delay in RETRY_DELAYS
+    },
+}
+"""What each group of a worker's reads."""
+
+
+async def skip_leftovers(bootstrap_servers: str) -> None:
+    """Have workers that start from now on begin with what is published from now on."""
+    for group, topics in READS.items():
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers, group_id=group, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            places = [
+                TopicPartition(topic.name, number)
+                for topic in topics
+                for number in range(topic.partitions)
+            ]
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            if any(ends.values()):
+                # A worker that was killed is a member for a while yet.
+                await until(partial(_commit, consumer, ends), bool)
+        finally:
+            await consumer.stop()
+
+
+async def _commit(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    try:
+        await consumer.commit(ends)
+    except KafkaError:
+        return False
+    return True
