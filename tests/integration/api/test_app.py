@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from tests.integration.api.conftest import Client, Serve, Sign, Users
 
 WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'clerkwork-api'
-        AND wait_event_type = 'Lock'
+    SELECT count(*) FROM pg_locks
+    WHERE NOT granted AND relation = 'users'::regclass
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
