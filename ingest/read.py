@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
 from schema.http.errors import HttpError
+
+BytesT = TypeVar("BytesT", bytes, bytearray)
 
 BODY_TIMEOUT_S: Final = 10.0
 """A sender that takes longer to send its body is let go."""
@@ -28,16 +30,23 @@ async def read_body(request: web.Request, *, most_bytes: int) -> bytes:
         raise _too_large(most_bytes)
     body = bytearray()
     try:
+        if request.content.is_eof():  # as nearly always: the body came with its head
+            return _within(request.content.read_nowait(), most_bytes)
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > most_bytes:
-                    raise _too_large(most_bytes)
+                _within(body, most_bytes)
     except (TimeoutError, ConnectionError):  # the latter when the sender has gone
         raise HttpError("REQUEST_TIMEOUT", "The body did not arrive in time.") from None
     except web.RequestPayloadError:
         raise HttpError("BAD_REQUEST", "The body is not encoded as its headers say.") from None
     return bytes(body)
+
+
+def _within(body: BytesT, most_bytes: int) -> BytesT:
+    if len(body) > most_bytes:
+        raise _too_large(most_bytes)
+    return body
 
 
 def _too_large(most_bytes: int) -> HttpError:

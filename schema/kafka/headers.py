@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema import VERSION
 
@@ -29,8 +29,7 @@ SOURCE: Final = "clerkwork/ingest"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventHeaders:
+class EventHeaders(NamedTuple):
     """What every inbound record says about itself."""
 
     event_id: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -30,8 +29,7 @@ class BrokerUnavailableError(Exception):
     """Not now: Kafka did not acknowledge the record in time. Whoever sent it must try again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """What is to be stored."""
 
     topic: str
@@ -40,8 +38,7 @@ class Record:
     headers: RawHeaders
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
+class Stored(NamedTuple):
     """Where Kafka keeps a record."""
 
     topic: str

@@ -72,6 +72,8 @@ class Breaker:
             self._show()
 
     def _enter(self) -> bool:
+        if self._context.state == CLOSED:
+            return False
         try:
             self._context.handle_new_request()
         except OpenedState as refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import signal
 from typing import TYPE_CHECKING, Any, Final
@@ -71,6 +72,7 @@ async def run(app: web.Application, settings: HttpSettings, **address: Any) -> N
     runner = Runner(app, settings)
     await runner.setup()
     try:
+        gc.freeze()  # what is there now stays until the end: not to be looked through again
         await web.TCPSite(runner, backlog=BACKLOG, **address).start()
         await stop.wait()
     finally:
