@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 from ingest.redact import TYPES as REDACTED_TYPES
 from ingest.redact import redact
 from ingest.route import route
