@@ -6,6 +6,7 @@ import asyncio
 from typing import Final, TypeVar
 
 from aiohttp import web
+from aiohttp.hdrs import CONTENT_TYPE
 
 from schema.http.errors import HttpError
 
@@ -24,7 +25,8 @@ async def read_body(request: web.Request, *, most_bytes: int) -> bytes:
     Raises HttpError: 415 where it is said to be something else than JSON, 413 where it is too
     large, 408 where it does not arrive, 400 where it cannot be unpacked.
     """
-    if request.content_type != JSON:
+    # What nearly all send is compared as it came; parsing is for the others.
+    if request.headers.get(CONTENT_TYPE) != JSON and request.content_type != JSON:
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
     if (request.content_length or 0) > most_bytes:
         raise _too_large(most_bytes)

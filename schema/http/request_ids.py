@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -22,7 +22,7 @@ _HARMLESS: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def choose_id(offered: str | None) -> str:
     """Return `offered` when it is harmless, else a new id."""
-    return offered if offered and _HARMLESS.fullmatch(offered) else uuid.uuid4().hex
+    return offered if offered and _HARMLESS.fullmatch(offered) else secrets.token_hex(16)
 
 
 @web.middleware
