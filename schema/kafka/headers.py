@@ -105,7 +105,9 @@ def write_event_headers(headers: EventHeaders) -> RawHeaders:
         raw.append(("ce_time", _time(headers.occurred_at).encode()))
     if headers.subject:
         raw.append(("ce_subject", headers.subject.encode()))
-    raw += (_JSON, ("x-request-id", headers.request_id.encode()))
+    raw.append(_JSON)
+    if headers.request_id:
+        raw.append(("x-request-id", headers.request_id.encode()))
     if headers.redacted:
         raw.append(("x-redacted", b"true"))
     return raw
