@@ -43,5 +43,5 @@ def sign(
         "content-type": "application/json",
         "svix-id": event_id,
         "svix-timestamp": str(int(moment.timestamp())),
-        "svix-signature": signer.sign(event_id, moment, body.decode()),
+        "svix-signature": signer.webhook.sign(event_id, moment, body.decode()),
     }

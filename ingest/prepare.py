@@ -6,7 +6,7 @@ read, and a 4xx would make Clerk retry it for 27 h and then disable the endpoint
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ingest.redact import TYPES as REDACTED_TYPES
 from ingest.redact import redact
@@ -30,8 +30,7 @@ from schema.kafka.producer import Record
 from schema.kafka.topics import UNREADABLE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A rightly signed webhook."""
 
     body: bytes
@@ -40,8 +39,7 @@ class Delivery:
     request_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reached:
+class Reached(NamedTuple):
     """What the row of a user will have reached once the event is applied."""
 
     user_id: str
@@ -50,8 +48,7 @@ class Reached:
     """At least this; in milliseconds since 1970."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What is to be published for a webhook."""
 
     record: Record

@@ -7,9 +7,10 @@ ours to read. An error answer means that nothing was kept, and Clerk tries again
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import msgspec
 import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,10 +27,9 @@ from schema.kafka.producer import BrokerUnavailableError, Record, Stored
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from svix.webhooks import Webhook
-
     from ingest.publish import Publisher
     from ingest.throttle import Throttle
+    from ingest.verify import Verifier
     from schema.ops.metrics import IngestMetrics
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,8 @@ PATH: Final = "/webhooks/clerk"
 """Where Clerk sends them."""
 RETRY_AFTER: Final[Mapping[str, str]] = {"Retry-After": "5"}
 """Svix's own second attempt comes 5 s after the first."""
+JSON_HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/json; charset=utf-8"}
+"""As every answer of ours has them."""
 
 REJECTIONS: Final[Mapping[Verdict, tuple[str, str]]] = {
     Verdict.MISSING: (
@@ -57,7 +59,7 @@ REJECTIONS: Final[Mapping[Verdict, tuple[str, str]]] = {
 class Receiver:
     """Everything a webhook meets on its way in."""
 
-    webhooks: Sequence[Webhook]
+    webhooks: Sequence[Verifier]
     instance_id: str | None
     publisher: Publisher
     throttle: Throttle
@@ -107,10 +109,11 @@ class Receiver:
     def _acknowledge(self, event_id: str, *, prepared: Prepared, stored: Stored) -> web.Response:
         status = prepared.status
         self.metrics.webhooks.labels(status).inc()
-        place = {"topic": stored.topic, "partition": stored.partition, "offset": stored.offset}
+        place = stored._asdict()
         log.info("webhook_stored", status=status, event_id=event_id, **place)
-        goal = asdict(prepared.reaches) if prepared.reaches else {}
-        return web.json_response({"status": status, "id": event_id, **place, **goal}, status=202)
+        goal = prepared.reaches._asdict() if prepared.reaches else {}
+        body = msgspec.json.encode({"status": status, "id": event_id, **place, **goal})
+        return web.Response(body=body, status=202, headers=JSON_HEADERS)
 
 
 RECEIVER: Final = web.AppKey("receiver", Receiver)

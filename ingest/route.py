@@ -6,8 +6,7 @@ that one partition has all of a user's events; `""` counts as missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema.kafka.clerk import MalformedEventError, Subject
 from schema.kafka.topics import ORG_EVENTS, USER_EVENTS, Topic
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     Field = Callable[[Subject], str | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Route:
+class Route(NamedTuple):
     """Where an event goes."""
 
     topic: Topic

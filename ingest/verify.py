@@ -1,15 +1,18 @@
 """Verify a Svix signature over raw bytes. No I/O, and total: any bytes in, one verdict out.
 
-https://docs.svix.com/receiving/verifying-payloads/how-manual. The svix library computes and
-compares (in constant time); what it raises beyond its documented error is caught here: a
-signature that does not split or decode is a ValueError there.
+https://docs.svix.com/receiving/verifying-payloads/how-manual. A signature that stands first and is
+right is recognized here, over the bytes as they came; the svix library, which takes four times as
+long, has the last word on everything else. What it raises beyond its documented error is caught:
+a signature that does not split or decode is a ValueError there.
 """
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from svix.webhooks import Webhook, WebhookVerificationError
 
@@ -47,16 +50,37 @@ class Verdict(Enum):
     """No secret of ours made any of the signatures."""
 
 
-def build_webhooks(secrets: Sequence[str]) -> tuple[Webhook, ...]:
+class Verifier(NamedTuple):
+    """Knows one secret."""
+
+    key: bytes
+    """What the secret stands for."""
+    webhook: Webhook
+    """The library's verifier with it."""
+
+    def recognizes(self, body: bytes, signed: Mapping[str, str]) -> bool:
+        """Tell whether the first signature is right, which the library would look at first too."""
+        head = f"{signed[ID]}.{signed[TIMESTAMP]}.".encode()
+        digest = hmac.digest(self.key, head + body, "sha256")
+        first = signed[SIGNATURE].partition(" ")[0].encode(errors="replace")
+        return hmac.compare_digest(b"v1," + base64.b64encode(digest), first)
+
+
+def build_webhooks(secrets: Sequence[str]) -> tuple[Verifier, ...]:
     """Return a verifier for each secret. Raises ValueError where one is not `whsec_<base64>`."""
     # The library skips what is not base64, so that a mistyped secret would verify nothing later.
     if not all(_SECRET_SHAPE.fullmatch(secret) for secret in secrets):
         raise ValueError("not a Svix signing secret: expected whsec_ and base64")
-    return tuple(Webhook(secret) for secret in secrets)
+    return tuple(
+        Verifier(
+            key=base64.b64decode(secret.removeprefix("whsec_") + "=="), webhook=Webhook(secret)
+        )
+        for secret in secrets
+    )
 
 
 def verify(
-    body: bytes, headers: Mapping[str, str], *, webhooks: Sequence[Webhook], now_s: float
+    body: bytes, headers: Mapping[str, str], *, webhooks: Sequence[Verifier], now_s: float
 ) -> Verdict:
     """Tell whether one of `webhooks` signed `body`. Never raises.
 
@@ -74,8 +98,10 @@ def verify(
     except UnicodeDecodeError:
         return Verdict.UNREADABLE
     verdict = Verdict.FORGED
-    for webhook in webhooks:
-        verdict = _compare(webhook, text, signed)
+    for verifier in webhooks:
+        if verifier.recognizes(body, signed):
+            return Verdict.OK
+        verdict = _compare(verifier.webhook, text, signed)
         if verdict is Verdict.OK:
             break
     return verdict

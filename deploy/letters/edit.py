@@ -103,7 +103,7 @@ def _prepare_anew(letter: ConsumerRecord[Any, Any], payload: bytes) -> Record:
         raise OperatorError(f"As it is now, it would die again: {reason}.")
     counted = [each for each in letter.headers if each[0] == "x-replay-count"]
     headers = write_replay_headers([*prepared.record.headers, *counted], edited=True)
-    return dataclasses.replace(prepared.record, headers=headers)
+    return prepared.record._replace(headers=headers)
 
 
 def _require_waiting(found: Found) -> ConsumerRecord[Any, Any]:

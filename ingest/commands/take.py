@@ -125,7 +125,7 @@ class Door:
             type=TYPES[type(command)],
             event_id=command_id,
             user_id=command.user_id,
-            **asdict(stored),
+            **stored._asdict(),
         )
         return Accepted(id=_name(command), event_id=command_id, version=issued.issued_ms)
 

@@ -41,7 +41,8 @@ def measure_requests(metrics: HttpMetrics, *, told: Collection[str] = ()) -> Mid
         response = await handler(request)
         seconds = time.perf_counter() - started
         route = route_of(request)
-        if response.content_type != "text/event-stream":  # that one takes as long as it wants
+        # A stream takes as long as it wants.
+        if isinstance(response, web.Response) or response.content_type != "text/event-stream":
             metrics.requests.labels(route, f"{response.status // 100}xx").observe(seconds)
         if route in told:
             return response

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from aiohttp.hdrs import CONTENT_TYPE
+from multidict import istr
 from secure import (
     CacheControl,
     ContentSecurityPolicy,
@@ -45,7 +47,7 @@ class SecurityHeaders(NamedTuple):
     def dress(self, response: web.StreamResponse) -> None:
         """Give `response`, whose headers are not sent yet, those it lacks."""
         headers = response.headers
-        chosen = self.page if response.content_type == PAGE else self.data
+        chosen = self.page if headers.get(CONTENT_TYPE, "").startswith(PAGE) else self.data
         headers["Server"] = SERVER  # aiohttp has put its name and version there
         for name, value in chosen.items():
             headers.setdefault(name, value)
@@ -82,4 +84,5 @@ def _headers(policy: ContentSecurityPolicy, *, hsts_s: int) -> Mapping[str, str]
         xcto=XContentTypeOptions().nosniff(),
         xfo=XFrameOptions().deny(),
     )
-    return dict(secure.validate_and_normalize_headers(on_invalid="raise", strict=True).headers)
+    checked = secure.validate_and_normalize_headers(on_invalid="raise", strict=True).headers
+    return {istr(name): value for name, value in checked.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ PROXY_HOPS: Final = web.AppKey("proxy_hops", int)
 _WITH_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::\d{1,5})?")
 
 
+@lru_cache(4096)  # parsing costs more than checking a signature; a proxy's address comes always
 def group(address: str) -> str:
     """Return what `address` is counted as: IPv4 itself, IPv6 its /64, else as it is.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema import VERSION
 
@@ -26,11 +26,12 @@ SOURCE: Final = "clerkwork/ingest"
 """`ce_source` where Clerk does not name its instance."""
 
 
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
+_JSON: Final = ("content-type", b"application/json")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventHeaders:
+class EventHeaders(NamedTuple):
     """What every inbound record says about itself."""
 
     event_id: str
@@ -87,23 +88,29 @@ class Origin:
 
 
 def _time(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def write_event_headers(headers: EventHeaders) -> RawHeaders:
     """Return the record headers of an inbound event."""
-    pairs = {
-        "ce_specversion": "1.0",
-        "ce_id": headers.event_id,
-        "ce_type": headers.event_type,
-        "ce_source": headers.source,
-        "ce_time": _time(headers.occurred_at) if headers.occurred_at else None,
-        "ce_subject": headers.subject,
-        "content-type": "application/json",
-        "x-request-id": headers.request_id,
-        "x-redacted": "true" if headers.redacted else None,
-    }
-    return [(name, value.encode()) for name, value in pairs.items() if value]
+    raw = [
+        _SPECVERSION,
+        ("ce_id", headers.event_id.encode()),
+        ("ce_type", headers.event_type.encode()),
+        ("ce_source", headers.source.encode()),
+    ]
+    if headers.occurred_at:
+        raw.append(("ce_time", _time(headers.occurred_at).encode()))
+    if headers.subject:
+        raw.append(("ce_subject", headers.subject.encode()))
+    raw.append(_JSON)
+    if headers.request_id:
+        raw.append(("x-request-id", headers.request_id.encode()))
+    if headers.redacted:
+        raw.append(("x-redacted", b"true"))
+    return raw
 
 
 def write_change_headers(headers: ChangeHeaders) -> RawHeaders:

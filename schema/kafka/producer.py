@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,12 +15,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
+from schema.kafka.batches import Batches, Record, Stored
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from aiokafka.structs import RecordMetadata
-
-    from schema.kafka.headers import RawHeaders
+__all__ = ["BrokerUnavailableError", "Producer", "Record", "Stored"]
 
 log = structlog.get_logger(__name__)
 
@@ -30,39 +29,20 @@ class BrokerUnavailableError(Exception):
     """Not now: Kafka did not acknowledge the record in time. Whoever sent it must try again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What is to be stored."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: RawHeaders
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """Where Kafka keeps a record."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
 class Producer:
     """Sends records and says where they are stored; safe for concurrent use."""
 
     def __init__(self, connection: Mapping[str, Any], *, client_id: str, timeout_s: float) -> None:
         self._arguments = {**connection, "client_id": client_id}
         self._timeout_s = timeout_s
-        self._producer: AIOKafkaProducer | None = None
+        self._batches: Batches | None = None
         self._broken = asyncio.Event()
         self._connected = asyncio.Event()
 
     @property
     def connected(self) -> bool:
         """Whether a producer is there that has spoken to the cluster."""
-        return self._producer is not None
+        return self._batches is not None
 
     async def wait_connected(self) -> None:
         """Return once a producer has spoken to the cluster; waits for as long as it takes."""
@@ -87,66 +67,54 @@ class Producer:
 
         Raises BrokerUnavailableError within the timeout otherwise; the record may still arrive.
         """
-        if self._producer is None:
+        if self._batches is None:
             raise BrokerUnavailableError
-        with self._naming(record.topic):
+        try:
             async with asyncio.timeout(self._timeout_s):
-                stored = await (await self._hand_over(self._producer, record))
-        return _place(stored)
+                return await (await self._batches.put(record))
+        except (TimeoutError, KafkaError) as error:
+            raise self._name(error, record.topic) from error
 
     async def send_all(self, records: Sequence[Record]) -> list[Stored]:
         """Return where `records` are stored, in their order, once all of them are.
 
-        Costs less than as many sends. Raises BrokerUnavailableError within the timeout otherwise;
-        any of them may still arrive.
+        Raises BrokerUnavailableError within the timeout otherwise; any of them may still arrive.
         """
-        if self._producer is None:
+        if self._batches is None:
             raise BrokerUnavailableError
-        deliveries: list[asyncio.Future[RecordMetadata]] = []
-        with self._naming(records[0].topic if records else ""):
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    for record in records:
-                        deliveries.append(await self._hand_over(self._producer, record))  # noqa: PERF401 - those before one that fails must be known
-                    return [_place(stored) for stored in await asyncio.gather(*deliveries)]
-            finally:
-                for delivery in deliveries:
-                    delivery.cancel()  # of what did not arrive in time, nobody wants to hear
-
-    @staticmethod
-    async def _hand_over(
-        producer: AIOKafkaProducer, record: Record
-    ) -> asyncio.Future[RecordMetadata]:
-        delivery: asyncio.Future[RecordMetadata] = await producer.send(
-            record.topic, value=record.value, key=record.key, headers=record.headers
-        )
-        return delivery
-
-    @contextlib.contextmanager
-    def _naming(self, topic: str) -> Iterator[None]:
-        """Turn what the producer raises into BrokerUnavailableError."""
+        deliveries: list[asyncio.Future[Stored]] = []
         try:
-            yield
-        except TimeoutError:
-            raise BrokerUnavailableError from None
-        except KafkaError as error:
+            async with asyncio.timeout(self._timeout_s):
+                for record in records:
+                    deliveries.append(await self._batches.put(record))  # noqa: PERF401 - those before one that fails must be known
+                return await asyncio.gather(*deliveries)
+        except (TimeoutError, KafkaError) as error:
+            raise self._name(error, records[0].topic) from error
+        finally:
+            for delivery in deliveries:
+                delivery.cancel()  # of what did not arrive in time, nobody wants to hear
+
+    def _name(self, error: Exception, topic: str) -> BrokerUnavailableError:
+        """Return what callers are told when a producer raises this, and act on it."""
+        if isinstance(error, KafkaError):
             log.warning("send_failed", topic=topic, error=type(error).__name__)
             if not error.retriable:
                 self._broken.set()
-            raise BrokerUnavailableError from error
+        return BrokerUnavailableError()
 
     async def _keep(self) -> None:
         """Have a working producer: start one, and another when it breaks beyond repair."""
         while True:
             producer = await self._start()
             self._broken.clear()
-            self._producer = producer
+            self._batches = batches = Batches(producer)
             self._connected.set()
             try:
                 await self._broken.wait()
             finally:
-                self._producer = None
+                self._batches = None
                 self._connected.clear()
+                await batches.close(within_s=self._timeout_s)
                 with contextlib.suppress(KafkaError):
                     await producer.stop()
 
@@ -171,7 +139,3 @@ class Producer:
             raise
         log.info("kafka_connected")
         return producer
-
-
-def _place(stored: RecordMetadata) -> Stored:
-    return Stored(topic=stored.topic, partition=stored.partition, offset=stored.offset)

@@ -6,14 +6,13 @@ call through and not all that wait, and that a call can end without telling anyt
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from purgatory.domain.model import CLOSED, HALF_OPENED, Context, OpenedState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from prometheus_client import Gauge
 
@@ -55,23 +54,24 @@ class Breaker:
         """Whether calls are refused, all of them or all but one."""
         return self._context.state != CLOSED
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self) -> _Call:
         """Make a call. Raises BreakerOpenError at once when it must not be made."""
-        probing = self._enter()
-        try:
-            yield
-        except Exception as error:
-            self._learn(error)
-            raise
-        else:
-            self._context.handle_end_request()
-        finally:
-            if probing:
-                self._probing = False
-            self._show()
+        return _Call(self)
 
-    def _enter(self) -> bool:
+    def end(self, error: BaseException | None, *, probing: bool) -> None:
+        """Note how a call ended."""
+        if error is None:
+            self._context.handle_end_request()
+        elif isinstance(error, Exception):
+            self._learn(error)
+        if probing:
+            self._probing = False
+        self._show()
+
+    def enter(self) -> bool:
+        """Begin a call; tell whether it is the one that finds out. Raises BreakerOpenError."""
+        if self._context.state == CLOSED:
+            return False
         try:
             self._context.handle_new_request()
         except OpenedState as refusal:
@@ -98,3 +98,21 @@ class Breaker:
             self._shown = self._context.state
             self._gauge.set(self.is_open)
             log.warning("breaker_changed", breaker=self._name, state=self._shown)
+
+
+class _Call:
+    """One call; a class, for a generator would take three times as long."""
+
+    __slots__ = ("_breaker", "_probing")
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+        self._probing = False
+
+    def __enter__(self) -> None:
+        self._probing = self._breaker.enter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        self._breaker.end(error, probing=self._probing)

@@ -67,8 +67,11 @@ def _nest_context(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
+_ENCODE: Final = msgspec.json.Encoder(enc_hook=repr).encode
+
+
 def _render_json(event: object, **_: object) -> bytes:
-    return msgspec.json.encode(event, enc_hook=repr)
+    return _ENCODE(event)
 
 
 def configure_logs(settings: ProcessSettings) -> None:

@@ -74,6 +74,14 @@ class Connection(web.RequestHandler):
         elif begins and self._timer is None:
             self._expect_head()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  # its name
+        """Read on where reading has stopped.
+
+        aiohttp asks for it with every body that was read, and has nothing parsed again each time.
+        """
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def begin(self, payload: StreamReader) -> None:
         """Note that a head has been read, and expect the body that comes with it."""
         self._stop_timer()
