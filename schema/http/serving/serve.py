@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import resource
 import signal
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from aiohttp import web
 from schema.http.security import security_headers
 from schema.http.serving.door import Bounds, Door
 from schema.http.stack import METRICS
+from schema.ops.collector import rest_collector
 
 if TYPE_CHECKING:
     from schema.http.settings import HttpSettings
@@ -25,8 +25,6 @@ DRAIN_S: Final = 20.0
 """Requests under way get this long to end; Kubernetes kills after 30 s unless told otherwise."""
 BACKLOG: Final = 1024
 """Connections that the kernel keeps while the process is busy."""
-GARBAGE: Final = 20_000
-"""Objects made and not yet let go, 2 MB or so, before cycles are looked for; Python's is 700."""
 SPARE_FILES: Final = 256
 """Files beside the clients' connections: databases, brokers, logs."""
 
@@ -74,7 +72,7 @@ async def run(app: web.Application, settings: HttpSettings, **address: Any) -> N
     runner = Runner(app, settings)
     await runner.setup()
     try:
-        _rest_collector()
+        rest_collector()
         await web.TCPSite(runner, backlog=BACKLOG, **address).start()
         await stop.wait()
     finally:
@@ -85,15 +83,6 @@ def serve(app: web.Application, settings: HttpSettings, *, host: str, port: int)
     """Serve `app` until the process is told to stop."""
     _allow_files(settings.http_connections + SPARE_FILES)
     uvloop.run(run(app, settings, host=host, port=port))
-
-
-def _rest_collector() -> None:
-    """Have cycles looked for less often: that took 7 % of a webhook's time, and found next to none.
-
-    What is there now stays until the end, and is not looked through again.
-    """
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
 
 
 def _allow_files(wanted: int) -> None:
