@@ -8,6 +8,7 @@ meantime is the next: records stay in the order in which they came, and nothing 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import random
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -70,6 +71,8 @@ class Batches:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
         self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._arriving = 0
+        self._arrived = asyncio.Event()
         self._closed = False
 
     async def put(self, record: Record) -> asyncio.Future[Stored]:
@@ -80,9 +83,7 @@ class Batches:
         """
         if _size(record) > MAX_RECORD_BYTES:
             raise MessageSizeTooLargeError
-        partitions = len(await self._producer.partitions_for(record.topic))
-        if self._closed:
-            raise ProducerClosed
+        partitions = await self._count_partitions(record.topic)
         key = record.key
         number = (
             random.randrange(partitions)  # noqa: S311  # any will do
@@ -101,12 +102,32 @@ class Batches:
     async def close(self, *, within_s: float) -> None:
         """Take nothing more, and let what waits go; not for longer than `within_s`."""
         self._closed = True
-        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=within_s)
-        for task in late:
-            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._drain()
+        for lane in self._lanes.values():
+            if lane.task is not None:
+                lane.task.cancel()
+
+    async def _drain(self) -> None:
+        """Wait for those who are about to put something, then until everything has gone."""
+        while self._arriving:
+            self._arrived.clear()
+            await self._arrived.wait()
+        while tasks := [lane.task for lane in self._lanes.values() if lane.task is not None]:
+            await asyncio.wait(tasks)
+
+    async def _count_partitions(self, topic: str) -> int:
+        """Return how many the topic has; the first time Kafka is asked."""
+        if self._closed:
+            raise ProducerClosed
+        self._arriving += 1
+        try:
+            return len(await self._producer.partitions_for(topic))
+        finally:
+            self._arriving -= 1
+            if not self._arriving:
+                self._arrived.set()
 
     async def _empty(self, lane: _Lane) -> None:
         try:
