@@ -98,7 +98,7 @@ class Newcomers:
     async def _settle(self, caller: Caller) -> None:
         outcome: Outcome = "failed"
         try:
-            with self._metrics.newcomer_seconds.time():
+            with self._metrics.newcomers.seconds.time():
                 outcome = await self._fetch(caller)
         except Exception:
             # The request had an answer before anybody thought of asking Clerk.
@@ -111,7 +111,7 @@ class Newcomers:
         log.info("newcomer_fetched", user_id=caller.clerk_id, outcome=outcome)
 
     def _count(self, outcome: str) -> None:
-        self._metrics.newcomers.labels(outcome).inc()
+        self._metrics.newcomers.outcomes.labels(outcome).inc()
 
 
 NEWCOMERS: Final = web.AppKey("newcomers", Newcomers)

@@ -128,7 +128,7 @@ def await_newcomers(
                 waits=app[WAITS],
                 gauge=metrics.breaker_open,
             )
-            metrics.newcomers_served.set_function(lambda: float(producer.connected))
+            metrics.newcomers.served.set_function(lambda: float(producer.connected))
             newcomers = app[NEWCOMERS] = Newcomers(
                 welcome.fetch, forget=app[GATE].forget, metrics=metrics
             )

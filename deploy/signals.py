@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 
 @contextmanager
 def interruptible() -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.probes import CheckFailedError, add_probes, serving
 from workers.consume import answers
 from workers.describe.serve import add_description
 
@@ -54,12 +54,5 @@ async def serving_probes(
         ready={"kafka": check_kafka, "postgres": check_database},
     )
     add_description(app)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(
-            runner, settings.worker_metrics_host, settings.worker_metrics_port
-        ).start()
+    async with serving(app, host=settings.worker_metrics_host, port=settings.worker_metrics_port):
         yield
-    finally:
-        await runner.cleanup()

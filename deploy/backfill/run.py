@@ -19,7 +19,7 @@ from deploy.clerk.show import showing
 from deploy.clerk.sides import opened_sides, require_alone
 from deploy.clerk.sweeps import begin_sweeps, goes_on, read_sweeps
 from deploy.clerk.wait import read_ends, wait_applied
-from deploy.signals import interruptible
+from deploy.signals import INTERRUPTED, interruptible
 from deploy.terminal import is_live
 from schema.clerk.client import ClerkUnavailableError
 from schema.kafka.mend import mend_connections
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from deploy.clerk.resources import Name, Resource
     from deploy.clerk.sides import Sides
     from deploy.clerk.sweeps import Sweep
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as shells have it."""
 
 PATIENCE_S: Final = 60.0
 """How long workers may apply nothing before nobody waits for them any more."""

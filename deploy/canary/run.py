@@ -19,7 +19,7 @@ from deploy.post import opened_session
 from schema.kafka.connections import connection_arguments
 from schema.ops.logs import configure_logs
 from schema.ops.metrics import CANARY_STATIONS, CanaryMetrics, new_registry
-from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.probes import CheckFailedError, add_probes, serving
 from schema.ops.settings import read_settings
 
 if TYPE_CHECKING:
@@ -143,12 +143,5 @@ async def _serving(
 
     app = web.Application()
     add_probes(app, registry=registry, live={}, ready={"kafka": check_listener})
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(
-            runner, settings.canary_metrics_host, settings.canary_metrics_port
-        ).start()
+    async with serving(app, host=settings.canary_metrics_host, port=settings.canary_metrics_port):
         yield
-    finally:
-        await runner.cleanup()

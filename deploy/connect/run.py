@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
@@ -19,14 +19,11 @@ from deploy.connect.settings import ConnectSettings
 from deploy.connect.visit import Visit, Wishes
 from deploy.connect.watch import watching
 from deploy.database import refusing_in_words
-from deploy.signals import interruptible
+from deploy.signals import INTERRUPTED, interruptible
 from schema.ops.settings import read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as shells have it."""
 
 
 def run_connect(wishes: Wishes, console: Console) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -22,6 +22,7 @@ from deploy.letters.plan import Plan, plan_replay, take
 from deploy.letters.purge import plan_purge, purge
 from deploy.letters.replay import Pace, carry_out
 from deploy.letters.review import tell_operations
+from deploy.signals import INTERRUPTED
 from deploy.terminal import is_live
 from schema.ops.logs import configure_logs
 from schema.ops.settings import DatabaseSettings, read_settings
@@ -38,10 +39,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Connection = asyncpg.Connection[asyncpg.Record]
-
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as shells have it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
@@ -26,7 +26,7 @@ from deploy.rebuild.reach import require_reach
 from deploy.rebuild.settle import Settled, prepare, settle
 from deploy.rebuild.shadow import drop_shadow, make_shadow, opened_shadow
 from deploy.rebuild.show import tell_differences, tell_end, tell_filled, tell_json
-from deploy.signals import interruptible
+from deploy.signals import INTERRUPTED, interruptible
 from deploy.terminal import is_live
 from deploy.topics import connected_admin
 from schema.kafka.connections import connection_arguments
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from schema.ops.settings import KafkaSettings
 
     Connection = asyncpg.Connection[asyncpg.Record]
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as shells have it."""
 
 
 @dataclass(frozen=True, kw_only=True)

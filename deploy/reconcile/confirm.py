@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deploy.reconcile.drift import Refusal
 from deploy.reconcile.look import MANY, look, look_for_users
@@ -15,14 +15,14 @@ from schema.kafka.clerk import time_from_ms
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     import asyncpg
 
     from deploy.clerk.sides import Sides
+    from deploy.reconcile.look import Suspect
 
     Connection = asyncpg.Connection[asyncpg.Record]
-    Suspect = Mapping[str, Any] | asyncpg.Record
 
 AT_ONCE: Final = 20
 """So many things are looked up at a time; Clerk's limit is the client's business."""

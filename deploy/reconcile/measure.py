@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, write_to_textfile
 
 from deploy.reconcile.drift import ExitCode
 from schema.ops.metrics import DRIFT_KINDS, ReconcileMetrics
-from schema.ops.probes import add_probes
+from schema.ops.probes import add_probes, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,12 +60,6 @@ async def serving_metrics(
     """Serve metrics and probes while the context lasts."""
     app = web.Application()
     add_probes(app, registry=registry, live={}, ready={})
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(
-            runner, settings.reconcile_metrics_host, settings.reconcile_metrics_port
-        ).start()
+    host, port = settings.reconcile_metrics_host, settings.reconcile_metrics_port
+    async with serving(app, host=host, port=port):
         yield
-    finally:
-        await runner.cleanup()

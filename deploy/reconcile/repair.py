@@ -7,12 +7,13 @@ import contextlib
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiokafka import TopicPartition
 
 from deploy.clerk.publish import publish
+from deploy.clerk.resources import RESOURCES
 from deploy.reconcile.confirm import AT_ONCE
 from deploy.reconcile.drift import ABSENT
 from deploy.reconcile.look import MANY, look, look_for_users
@@ -24,18 +25,13 @@ from schema.postgres.statements import read_statements
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    import asyncpg
-
     from deploy.clerk.sides import Sides
+    from deploy.reconcile.look import Suspect
     from schema.kafka.producer import Producer, Record
     from schema.kafka.snapshots import Kind
 
-    Suspect = Mapping[str, Any] | asyncpg.Record
-
 KINDS: Final[Mapping[str, Kind]] = {
-    "users": "user",
-    "organizations": "organization",
-    "memberships": "organizationMembership",
+    **{resource.name: resource.kind for resource in RESOURCES},
     "sessions": "session",
 }
 """Resource -> what its things are called in the types of events."""
@@ -60,7 +56,7 @@ class Repair:
     async def publish_all(self) -> None:
         """Publish what mends the suspects; what is newest at Clerk by now, not what was seen."""
         await self._publish_snapshots()
-        for resource in ("users", "organizations", "memberships"):
+        for resource in (each.name for each in RESOURCES):
             # Memberships end with users and organizations: none, while those are in doubt.
             if resource not in self.refused and not (resource == "memberships" and self.refused):
                 await self._publish_absences(resource)

@@ -29,6 +29,7 @@ from deploy.reconcile.settle import Patience, note_mended, settle
 from deploy.reconcile.show import MOST_SHOWN, show, show_json
 from deploy.reconcile.sweep import Swept, sweep, sweep_changes
 from schema.ops.logs import configure_logs
+from schema.ops.metrics import DRIFT_KINDS
 from schema.ops.settings import read_settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from deploy.clerk.sweeps import Sweep
 
 
-RESOURCES: Final = ("users", "organizations", "memberships", "sessions")
+RESOURCES: Final = tuple(DRIFT_KINDS)
 """What a full run compares; one that is incremental the first alone."""
 
 

@@ -7,6 +7,7 @@ each check that says otherwise. Kubernetes' API health endpoints give the two na
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from prometheus_client import CollectorRegistry
 
 CHECK_TIMEOUT_S: Final = 2.0
@@ -70,3 +73,15 @@ def add_probes(
     app.router.add_get("/livez", _answer(live))
     app.router.add_get("/readyz", _answer(ready))
     app.router.add_get("/metrics", metrics)
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[None]:
+    """Serve the probes of a process that serves nothing else while the context lasts."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.probes import CheckFailedError, add_probes, serving
 from workers.consume import answers
 
 if TYPE_CHECKING:
@@ -69,11 +69,6 @@ async def serving_probes(
         live={"loop": check_loop},
         ready={"relay": check_relay, "kafka": check_kafka, "postgres": check_database},
     )
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        settings = leader.settings
-        await web.TCPSite(runner, settings.relay_metrics_host, settings.relay_metrics_port).start()
+    settings = leader.settings
+    async with serving(app, host=settings.relay_metrics_host, port=settings.relay_metrics_port):
         yield
-    finally:
-        await runner.cleanup()

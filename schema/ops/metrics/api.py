@@ -57,11 +57,11 @@ Clerk was not asked: it is being asked, it was asked a moment ago, or too many o
 """
 
 
-class ApiMetrics:
-    """What the API counts."""
+class NewcomerMetrics:
+    """What is counted of signed-in users who are not here yet."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.newcomers = start_at_zero(
+        self.outcomes = start_at_zero(
             Counter(
                 "clerkwork_newcomers_total",
                 "Requests of signed-in users who were not here yet, by what came of asking Clerk.",
@@ -70,17 +70,24 @@ class ApiMetrics:
             ),
             NEWCOMERS,
         )
-        self.newcomer_seconds = Histogram(
+        self.seconds = Histogram(
             "clerkwork_newcomer_seconds",
             "From asking Clerk for a user who is not here yet to the end, whatever came of it.",
             buckets=SECONDS,
             registry=registry,
         )
-        self.newcomers_served = Gauge(
+        self.served = Gauge(
             "clerkwork_newcomers_served",
             "1 while Clerk is asked for them; 0 without its secret key, and while Kafka is away.",
             registry=registry,
         )
+
+
+class ApiMetrics:
+    """What the API counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.newcomers = NewcomerMetrics(registry)
         self.streams = Gauge(
             "clerkwork_change_streams",
             "Streams of changes that are open.",
