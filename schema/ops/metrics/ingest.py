@@ -32,6 +32,9 @@ ANSWERS: Final = (
 )
 """How a webhook can be answered."""
 
+STORED: Final = ("accepted", "quarantined")
+"""Those of ANSWERS that say that it is kept."""
+
 COMMAND_ANSWERS: Final = (
     "accepted",
     "repeated",
@@ -68,6 +71,8 @@ class IngestMetrics:
             ),
             ANSWERS,
         )
+        self.stored = {answer: self.webhooks.labels(answer) for answer in STORED}
+        """Those of `webhooks` that nearly all add to, found already."""
         self.commands = Counter(
             "clerkwork_commands_total",
             "Commands by type and by how they were answered.",
