@@ -28,12 +28,12 @@ async def read_body(request: web.Request, *, most_bytes: int) -> bytes:
     # What nearly all send is compared as it came; parsing is for the others.
     if request.headers.get(CONTENT_TYPE) != JSON and request.content_type != JSON:
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
-    if (request.content_length or 0) > most_bytes:
-        raise _too_large(most_bytes)
     body = bytearray()
     try:
         if request.content.is_eof():  # as nearly always: the body came with its head
             return _within(request.content.read_nowait(), most_bytes)
+        if (request.content_length or 0) > most_bytes:
+            raise _too_large(most_bytes)
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.content.iter_any():
                 body += chunk

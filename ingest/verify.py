@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from binascii import b2a_base64
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -50,6 +51,14 @@ class Verdict(Enum):
     """No secret of ours made any of the signatures."""
 
 
+class Signed(NamedTuple):
+    """What the three headers say."""
+
+    id: str
+    timestamp: str
+    signatures: str
+
+
 class Verifier(NamedTuple):
     """Knows one secret."""
 
@@ -58,12 +67,12 @@ class Verifier(NamedTuple):
     webhook: Webhook
     """The library's verifier with it."""
 
-    def recognizes(self, body: bytes, signed: Mapping[str, str]) -> bool:
+    def recognizes(self, body: bytes, signed: Signed) -> bool:
         """Tell whether the first signature is right, which the library would look at first too."""
-        head = f"{signed[ID]}.{signed[TIMESTAMP]}.".encode()
+        head = f"{signed.id}.{signed.timestamp}.".encode()
         digest = hmac.digest(self.key, head + body, "sha256")
-        first = signed[SIGNATURE].partition(" ")[0].encode(errors="replace")
-        return hmac.compare_digest(b"v1," + base64.b64encode(digest), first)
+        first = signed.signatures.partition(" ")[0].encode(errors="replace")
+        return hmac.compare_digest(b"v1," + b2a_base64(digest, newline=False), first)
 
 
 def build_webhooks(secrets: Sequence[str]) -> tuple[Verifier, ...]:
@@ -86,12 +95,12 @@ def verify(
 
     `headers` are matched as given: lower-case names, or a case-insensitive mapping.
     """
-    signed = {name: headers.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE)}
-    if not all(signed.values()):
+    signed = Signed(headers.get(ID, ""), headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, ""))
+    if "" in signed:
         return Verdict.MISSING
     if not _well_formed(signed):
         return Verdict.MALFORMED
-    if abs(now_s - int(signed[TIMESTAMP])) > TOLERANCE_S:
+    if abs(now_s - int(signed.timestamp)) > TOLERANCE_S:
         return Verdict.STALE
     try:
         text = body.decode()
@@ -107,18 +116,19 @@ def verify(
     return verdict
 
 
-def _well_formed(signed: Mapping[str, str]) -> bool:
+def _well_formed(signed: Signed) -> bool:
     return bool(
-        _ID_SHAPE.fullmatch(signed[ID])
-        and _TIMESTAMP_SHAPE.fullmatch(signed[TIMESTAMP])
-        and len(signed[SIGNATURE]) <= _MAX_SIGNATURES_LENGTH
-        and _SIGNATURES_SHAPE.fullmatch(signed[SIGNATURE])
+        _ID_SHAPE.fullmatch(signed.id)
+        and _TIMESTAMP_SHAPE.fullmatch(signed.timestamp)
+        and len(signed.signatures) <= _MAX_SIGNATURES_LENGTH
+        and _SIGNATURES_SHAPE.fullmatch(signed.signatures)
     )
 
 
-def _compare(webhook: Webhook, text: str, signed: Mapping[str, str]) -> Verdict:
+def _compare(webhook: Webhook, text: str, signed: Signed) -> Verdict:
+    headers = {ID: signed.id, TIMESTAMP: signed.timestamp, SIGNATURE: signed.signatures}
     try:
-        webhook.verify(text, dict(signed))
+        webhook.verify(text, headers)
     except WebhookVerificationError:
         return Verdict.FORGED
     except ValueError:

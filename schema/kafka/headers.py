@@ -90,7 +90,7 @@ class Origin:
 def _time(value: datetime) -> str:
     if value.tzinfo is not UTC:
         value = value.astimezone(UTC)
-    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value.isoformat("T", "milliseconds")[:23] + "Z"
 
 
 def write_event_headers(headers: EventHeaders) -> RawHeaders:

@@ -70,8 +70,7 @@ class Producer:
         if self._batches is None:
             raise BrokerUnavailableError
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await (await self._batches.put(record))
+            return await (await self._batches.put(record))
         except (TimeoutError, KafkaError) as error:
             raise self._name(error, record.topic) from error
 
@@ -107,7 +106,7 @@ class Producer:
         while True:
             producer = await self._start()
             self._broken.clear()
-            self._batches = batches = Batches(producer)
+            self._batches = batches = Batches(producer, timeout_s=self._timeout_s)
             self._connected.set()
             try:
                 await self._broken.wait()

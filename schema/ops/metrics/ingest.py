@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from schema.kafka.commands import COMMAND_TYPES
 from schema.ops.metrics.breakers import new_breaker_gauge
+from schema.ops.metrics.durations import Durations
 from schema.ops.metrics.series import SECONDS, start_at_zero
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ ANSWERS: Final = (
     "broker_unavailable",
 )
 """How a webhook can be answered."""
+
+STORED: Final = ("accepted", "quarantined")
+"""Those of ANSWERS that say that it is kept."""
 
 COMMAND_ANSWERS: Final = (
     "accepted",
@@ -68,6 +72,8 @@ class IngestMetrics:
             ),
             ANSWERS,
         )
+        self.stored = {answer: self.webhooks.labels(answer) for answer in STORED}
+        """Those of `webhooks` that nearly all add to, found already."""
         self.commands = Counter(
             "clerkwork_commands_total",
             "Commands by type and by how they were answered.",
@@ -76,10 +82,11 @@ class IngestMetrics:
         )
         for kind, answer in product(COMMAND_TYPES, COMMAND_ANSWERS):
             self.commands.labels(kind, answer)
-        self.publish_seconds = Histogram(
+        self.publish_seconds = Durations(
             "clerkwork_publish_seconds",
             "From handing a record to the producer until the broker acknowledged it.",
+            [],
             buckets=SECONDS,
             registry=registry,
-        )
+        ).labels()
         self.breaker_open = new_breaker_gauge(registry, "kafka", "jwks")

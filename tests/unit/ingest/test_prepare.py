@@ -169,3 +169,30 @@ def test_events_of_our_instance_are_accepted(instance_id: str | None) -> None:
 def test_any_signed_body_becomes_a_record(body: bytes) -> None:
     """Nothing that Clerk signs is refused, whatever it is."""
     assert _prepare(body).status in {"accepted", "quarantined"}
+
+
+_PIECES = [b"", b"null", b"{", b"}", b"1e400", b'"', b"\xff", b'"data":{},', b'"type":"",']
+
+
+@given(
+    name=st.sampled_from(
+        ["user.created", "session.created", "organization.created", "sms.created"]
+    ),
+    at=st.floats(0, 1),
+    without=st.integers(0, 12),
+    piece=st.sampled_from(_PIECES),
+    instance_id=st.sampled_from([None, INSTANCE, "ins_other"]),
+)
+def test_reading_at_once_says_what_reading_by_steps_says(
+    name: str, at: float, without: int, piece: bytes, instance_id: str | None
+) -> None:
+    """Whatever is wrong with a body, its record is the same."""
+    body = make_body(name)
+    place = int(at * len(body))
+    broken = body[:place] + piece + body[place + without :]
+    at_once = _prepare(broken, instance_id=instance_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.prepare._read_whole", lambda _: None)
+        by_steps = _prepare(broken, instance_id=instance_id)
+
+    assert at_once == by_steps

@@ -46,11 +46,18 @@ class Kafka:
     """Takes batches and waits."""
 
     sent: list[Sent] = field(default_factory=list)
+    partitions: int = PARTITIONS
+    knows_topics: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Know every topic."""
+        self.knows_topics.set()
 
     async def partitions_for(self, topic: str) -> set[int]:
-        """Know every topic."""
+        """Say what is known of the topic."""
         del topic
-        return set(range(PARTITIONS))
+        await self.knows_topics.wait()
+        return set(range(self.partitions))
 
     def create_batch(self) -> BatchBuilder:
         """Return aiokafka's own."""
@@ -67,8 +74,8 @@ class Kafka:
         return delivery
 
 
-def _batches(kafka: Kafka) -> Batches:
-    return Batches(cast("AIOKafkaProducer", kafka))
+def _batches(kafka: Kafka, **timeout: float) -> Batches:
+    return Batches(cast("AIOKafkaProducer", kafka), **timeout)
 
 
 def _key(partition: int) -> bytes:
@@ -219,3 +226,98 @@ async def test_closing_waits_for_nobody_for_ever() -> None:
     ends = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert all(isinstance(end, KafkaError) for end in ends)
+
+
+async def test_nobody_waits_for_longer_than_agreed() -> None:
+    """Whoever is on the way or waits hears that time is up; what waited is not sent later."""
+    kafka = Kafka()
+    batches = _batches(kafka, timeout_s=0.05)
+    waiting = await _put(batches, b"sent")
+    await _turn()
+    waiting += await _put(batches, b"waits")
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    (later,) = await _put(batches, b"later")
+    kafka.sent[0].arrive(0)
+    await _turn()
+    kafka.sent[1].arrive(1)
+
+    assert [type(end) for end in ends] == [TimeoutError] * 2
+    assert ends[0] is not ends[1]
+    assert kafka.sent[1].values == [b"later"]
+    assert await later == Stored("t", 0, 1)
+
+
+async def test_everybody_has_the_whole_time() -> None:
+    """One who came later is not sent away with those before."""
+    batches = _batches(Kafka(), timeout_s=0.2)
+    clock = asyncio.get_running_loop().time
+    await _put(batches, b"first")
+    await asyncio.sleep(0.1)
+    came = clock()
+    (second,) = await _put(batches, b"second", partition=1)
+    with pytest.raises(TimeoutError):
+        await second
+
+    assert clock() - came >= 0.2
+
+
+async def test_who_leaves_a_batch_takes_nobody_along() -> None:
+    """One task that is cancelled while its record is on the way changes nothing for the others."""
+    kafka = Kafka()
+    batches = _batches(kafka, timeout_s=30)
+    gone, stays = await _put(batches, b"a", b"b")
+
+    async def wait(future: asyncio.Future[Stored]) -> Stored:
+        return await future
+
+    tasks = [asyncio.create_task(wait(future)) for future in (gone, stays)]
+    await _turn()
+    tasks[0].cancel()
+    await _turn()
+    kafka.sent[0].arrive(3)
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert ends[1] == Stored("t", 0, 4)
+
+
+async def test_a_topic_that_nobody_knows_is_not_waited_for_longer() -> None:
+    """Kafka may never say how many partitions there are."""
+    kafka = Kafka()
+    kafka.knows_topics.clear()
+
+    with pytest.raises(TimeoutError):
+        await _batches(kafka, timeout_s=0.05).put(_record(b"a"))
+
+
+async def test_partitions_that_are_added_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many there are is remembered for a moment only."""
+    monkeypatch.setattr("schema.kafka.batches.COUNT_S", -1.0)
+    kafka = Kafka()
+    batches = _batches(kafka)
+    await _put(batches, b"a")
+    kafka.partitions = 200
+    keys = [b"k%d" % n for n in range(20)]
+    for key in keys:
+        await batches.put(_record(b"b")._replace(key=key))
+    await _turn()
+
+    assert {each.partition for each in kafka.sent[1:]} >= {
+        choose_partition(key, 200) for key in keys
+    }
+    for each in kafka.sent:
+        each.arrive(0)
+
+
+async def test_closing_leaves_no_timer() -> None:
+    """After the end nobody is woken."""
+    kafka = Kafka()
+    batches = _batches(kafka, timeout_s=30)
+    (waiting,) = await _put(batches, b"a")
+    closing = asyncio.create_task(batches.close(within_s=30))
+    await _turn()
+    kafka.sent[0].arrive(0)
+    await closing
+
+    assert await waiting == Stored("t", 0, 0)
+    assert batches._alarm is None
