@@ -45,7 +45,7 @@ class Authenticator:
         """Without a `memo` of one's own, tokens are remembered within the bounds of any."""
         self._keys = keys
         self._rules = rules
-        self._memo = memo or Memo()
+        self._memo = Memo() if memo is None else memo
 
     async def authenticate(self, request: web.Request, *, machines: bool = False) -> Caller:
         """Return which user is calling, and note it on `request` for the log.
