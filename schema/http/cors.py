@@ -16,8 +16,6 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from aiohttp.typedefs import Handler
-
 EXPOSED: Final = (
     "ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
 )
@@ -60,14 +58,13 @@ class Cors:
                 response.headers["Access-Control-Allow-Credentials"] = "true"
         response.headers["Access-Control-Expose-Headers"] = EXPOSED
 
-    @web.middleware
-    async def answer_preflights(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    def answer_preflight(self, request: web.Request) -> web.Response | None:
         """Answer a browser that asks whether it may ask; anything else is the handler's."""
         if request.method == HTTPMethod.OPTIONS and self._is_asked(request):
             failure = request.match_info.http_exception
             if isinstance(failure, web.HTTPMethodNotAllowed):
                 return _allow(failure.allowed_methods)
-        return await handler(request)
+        return None
 
     def _is_asked(self, request: web.Request) -> bool:
         origin = request.headers.get("Origin", "")

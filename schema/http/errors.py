@@ -20,8 +20,6 @@ from schema.http.request_ids import HEADER, REQUEST_ID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp.typedefs import Handler
-
 log = structlog.get_logger(__name__)
 
 CODES: Final[Mapping[int, str]] = {
@@ -108,25 +106,24 @@ def judge_target(target: str) -> HttpError | None:
     return HttpError("BAD_REQUEST", message, details={"field": "path"})
 
 
-@web.middleware
-async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every exception with the envelope; what nobody foresaw is logged and a 500."""
-    try:
-        return await handler(request)
-    except HttpError as error:
+def answer_failure(request: web.Request, error: Exception) -> web.Response:
+    """Answer what a handler raised with the envelope; what nobody foresaw is logged and a 500.
+
+    Raises `error` where it is no failure, such as a redirect.
+    """
+    if isinstance(error, HttpError):
         failure = error
-    except web.HTTPException as error:
+    elif isinstance(error, web.HTTPException):
         if error.status < 400:
-            raise
+            raise error
         # Where a route knows the path, its handler names the part that cannot be read.
         broken = judge_target(request.raw_path) if error.status == 404 else None
         failure = broken or from_aiohttp(error)
-    except web.RequestPayloadError:
+    elif isinstance(error, web.RequestPayloadError):
         failure = HttpError("BAD_REQUEST", "The body is broken.", headers={"Connection": "close"})
-    except Exception as error:
-        if isinstance(error, ConnectionError) and request.transport is None:
-            failure = HttpError("BAD_REQUEST", "The client has gone.")  # nothing of ours failed
-        else:
-            log.exception("unexpected_error", route=request.path)
-            failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
+    elif isinstance(error, ConnectionError) and request.transport is None:
+        failure = HttpError("BAD_REQUEST", "The client has gone.")  # nothing of ours failed
+    else:
+        log.error("unexpected_error", route=request.path, exc_info=error)
+        failure = HttpError("INTERNAL_ERROR", "Something went wrong on our side.")
     return error_response(failure, request_id=request[REQUEST_ID])

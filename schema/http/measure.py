@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -11,51 +10,55 @@ from aiohttp import web
 from schema.http.tokens.callers import CALLER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from aiohttp.typedefs import Handler, Middleware
-
     from schema.ops.metrics import HttpMetrics
+    from schema.ops.metrics.durations import Series
 
 log = structlog.get_logger(__name__)
+
+UNMATCHED: Final = "unmatched"
+"""What the route of a request is called that goes to none."""
 
 _PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds by machines; their lines would drown the others."""
 
 
-def route_of(request: web.Request) -> str:
-    """Return the template of the route, `/v1/users/{id}`, or `unmatched`: never an id."""
-    resource = request.match_info.route.resource
-    return "unmatched" if resource is None else resource.canonical
+def name_route(resource: web.AbstractResource | None) -> str:
+    """Return the template of a route's resource, `/v1/users/{id}`, or UNMATCHED: never an id."""
+    return UNMATCHED if resource is None else resource.canonical
 
 
-def measure_requests(metrics: HttpMetrics, *, told: Collection[str] = ()) -> Middleware:
-    """Return the middleware that observes duration and outcome; errors must be answers by then.
+class Meter:
+    """Observes the duration and outcome of one route's requests; errors must be answers by then."""
 
-    Routes in `told` write a line of their own for each request, which is enough.
-    """
+    def __init__(self, route: str, metrics: HttpMetrics, *, told: bool = False) -> None:
+        """A route that is `told` writes a line of its own for each request, which is enough."""
+        self._route = route
+        self._metrics = metrics
+        self._told = told
+        self._quiet = route in _PROBES
+        self._series: dict[int, Series] = {}
 
-    @web.middleware
-    async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-        started = time.perf_counter()
-        response = await handler(request)
-        seconds = time.perf_counter() - started
-        route = route_of(request)
+    def note(self, request: web.Request, response: web.StreamResponse, *, seconds: float) -> None:
+        """Note that `request` was answered."""
+        status = response.status
         # A stream takes as long as it wants.
         if isinstance(response, web.Response) or response.content_type != "text/event-stream":
-            metrics.requests.labels(route, f"{response.status // 100}xx").observe(seconds)
-        if route in told:
-            return response
+            series = self._series.get(status // 100) or self._begin(status // 100)
+            series.observe(seconds)
+        if self._told:
+            return
         caller = request.get(CALLER)
-        write = log.debug if route in _PROBES else log.info
+        write = log.debug if self._quiet else log.info
         write(
             "request_served",
             method=request.method,
-            route=route,
-            status=response.status,
+            route=self._route,
+            status=status,
             duration_ms=round(seconds * 1000, 2),
             user_id=caller.clerk_id if caller else None,
         )
-        return response
 
-    return measure
+    def _begin(self, status_class: int) -> Series:
+        series = self._metrics.requests.labels(self._route, f"{status_class}xx")
+        self._series[status_class] = series
+        return series

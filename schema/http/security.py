@@ -49,8 +49,7 @@ class SecurityHeaders(NamedTuple):
         headers = response.headers
         chosen = self.page if headers.get(CONTENT_TYPE, "").startswith(PAGE) else self.data
         headers["Server"] = SERVER  # aiohttp has put its name and version there
-        for name, value in chosen.items():
-            headers.setdefault(name, value)
+        headers.merge(chosen)
 
 
 def security_headers(*, hsts_s: int) -> SecurityHeaders:

@@ -13,25 +13,28 @@ errors and streams have them too, and what a handler set itself stays.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
 from schema.http.cors import Cors
 from schema.http.endpoints import ENDPOINTS
-from schema.http.errors import envelope_errors
-from schema.http.limits.charge import ACCOUNT, Limiter
-from schema.http.limits.rules import assign_rules, parse_rules
+from schema.http.errors import answer_failure
+from schema.http.limits.charge import ACCOUNT, Limit, Limiter
+from schema.http.limits.rules import ANY, assign_rules, parse_rules
 from schema.http.limits.shared import RedisWindows
 from schema.http.limits.windows import MemoryWindows
-from schema.http.measure import measure_requests
-from schema.http.request_ids import HEADER, REQUEST_ID, identify_requests
+from schema.http.measure import Meter, name_route
+from schema.http.request_ids import HEADER, REQUEST_ID, identify
 from schema.http.security import security_headers
-from schema.http.sources import PROXY_HOPS
+from schema.http.sources import PROXY_HOPS, source_of
 from schema.ops.metrics import HttpMetrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
+
+    from aiohttp.typedefs import Handler
 
     from schema.http.limits.windows import Windows
     from schema.http.settings import HttpSettings
@@ -59,37 +62,85 @@ def put_stack(
     """
     app[METRICS] = metrics
     app[PROXY_HOPS] = settings.trusted_proxy_hops
-    limiter = _build_limiter(app, settings, limits=limits, free=(*PROBES, *hooks))
-    cors = Cors(
-        settings.cors_origins,
-        credentials=settings.cors_credentials,
-        closed=(*PROBES, *hooks),
-    )
-    app.middlewares.extend(
-        (
-            identify_requests,
-            measure_requests(metrics, told=hooks),
-            envelope_errors,
-            cors.answer_preflights,
-            limiter.limit,
-        )
-    )
+    limiter = _build_limiter(app, settings, limits=limits)
+    closed = (*PROBES, *hooks)
+    cors = Cors(settings.cors_origins, credentials=settings.cors_credentials, closed=closed)
+    app.middlewares.append(Stack(app, limiter=limiter, cors=cors, hooks=hooks).serve)
     security = security_headers(hsts_s=settings.http_hsts_seconds)
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        if REQUEST_ID in request:
-            response.headers[HEADER] = request[REQUEST_ID]
+        request_id = request.get(REQUEST_ID)
+        if request_id is not None:
+            response.headers[HEADER] = request_id
         security.dress(response)
         cors.dress(request, response)
-        if ACCOUNT in request:
-            response.headers.update(request[ACCOUNT].headers())
+        account = request.get(ACCOUNT)
+        if account is not None:
+            response.headers.update(account.headers())
 
     app.on_response_prepare.append(dress)
 
 
-def _build_limiter(
-    app: web.Application, settings: HttpSettings, *, limits: str, free: Collection[str]
-) -> Limiter:
+class Way(NamedTuple):
+    """What is known of a route before a request takes it."""
+
+    meter: Meter
+    limits: tuple[Limit, ...]
+    """None where it is never limited."""
+
+
+class Stack:
+    """What stands before the handlers: one function, as each of its own costs every request."""
+
+    def __init__(
+        self, app: web.Application, *, limiter: Limiter, cors: Cors, hooks: Collection[str]
+    ) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._cors = cors
+        self._told = frozenset(hooks)
+        self._free = self._told.union(PROBES)
+        self._ways: dict[web.AbstractRoute, Way] = {}
+        self._stray = self._survey(None)
+
+    @web.middleware
+    async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer `request` with what `handler` says, or with what keeps it from being asked."""
+        identify(request)
+        started = time.perf_counter()
+        route = request.match_info.route
+        way = self._ways.get(route) or self._find_way(route)
+        response: web.StreamResponse | None
+        try:
+            response = self._cors.answer_preflight(request)
+            if response is None:
+                if way.limits:
+                    source = source_of(request)
+                    await self._limiter.charge(request, limits=way.limits, source=source)
+                response = await handler(request)
+        except Exception as error:  # noqa: BLE001  # whatever fails is an answer
+            response = answer_failure(request, error)
+        way.meter.note(request, response, seconds=time.perf_counter() - started)
+        return response
+
+    def _find_way(self, route: web.AbstractRoute) -> Way:
+        if route.resource is None:  # made by aiohttp for one request, to say that there is none
+            return self._stray
+        way = self._ways[route] = self._survey(route)
+        return way
+
+    def _survey(self, route: web.AbstractRoute | None) -> Way:
+        name = name_route(route.resource if route else None)
+        endpoint = self._app.get(ENDPOINTS, {}).get(route) if route else None
+        return Way(
+            meter=Meter(name, self._app[METRICS], told=name in self._told),
+            limits=()
+            if name in self._free
+            else self._limiter.limits_of(endpoint.name if endpoint else ANY),
+        )
+
+
+def _build_limiter(app: web.Application, settings: HttpSettings, *, limits: str) -> Limiter:
     metrics = app[METRICS]
     rules = parse_rules(limits)
     names = dict.fromkeys(endpoint.name for endpoint in app.get(ENDPOINTS, {}).values())
@@ -109,4 +160,4 @@ def _build_limiter(
         await windows.close()
 
     app.cleanup_ctx.append(close)
-    return Limiter(assigned, windows=windows, decisions=metrics.limit_decisions, free=free)
+    return Limiter(assigned, windows=windows, decisions=metrics.limit_decisions)

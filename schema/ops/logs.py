@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 import structlog
+
+from schema.ops.lines import Lines
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -56,21 +60,44 @@ class _Sparse(logging.Filter):
         return True
 
 
-def _nest_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Gather the identifiers under `context` and call the event's name `message`."""
-    context = {name: event.pop(key) for key, name in CONTEXT.items() if key in event}
-    if context:
-        event["context"] = context
-    if "exception" in event:
-        event["error"] = event.pop("exception")
-    event["message"] = event.pop("event")
+class _Handler(logging.Handler):
+    """Lets the libraries' lines go where ours go, so that they keep their order."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.msg(self.format(record).encode(errors="backslashreplace"))
+        except Exception:  # noqa: BLE001  # as every handler does: a line must not stop its speaker
+            self.handleError(record)
+
+
+@lru_cache(2)  # the second that it is, and the one that has just passed
+def _write_second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    second, rest_ns = divmod(time.time_ns(), 1_000_000_000)
+    event["timestamp"] = f"{_write_second(second)}.{rest_ns // 1000:06d}Z"
     return event
 
 
 _ENCODE: Final = msgspec.json.Encoder(enc_hook=repr).encode
 
 
-def _render_json(event: object, **_: object) -> bytes:
+def _render_json(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    """Gather the identifiers under `context` and call the event's name `message`."""
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, method, event)
+    context = {name: event.pop(key) for key, name in CONTEXT.items() if key in event}
+    if context:
+        event["context"] = context
+    if "exception" in event:
+        event["error"] = event.pop("exception")
+    event["message"] = event.pop("event")
     return _ENCODE(event)
 
 
@@ -79,17 +106,18 @@ def configure_logs(settings: ProcessSettings) -> None:
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp,
     ]
-    ending = _json_ending() if settings.log_format == "json" else _console_ending()
+    ending = [_render_json] if settings.log_format == "json" else _console_ending()
+    lines = Lines(sys.stderr.buffer)
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         # Straight to the stream: the way through `logging` costs several times as much per line.
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=lambda *_names: lines,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -104,14 +132,6 @@ def configure_logs(settings: ProcessSettings) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _json_ending() -> list[Processor]:
-    return [
-        structlog.processors.format_exc_info,
-        _nest_context,
-        structlog.processors.JSONRenderer(serializer=_render_json),
-    ]
 
 
 def _console_ending() -> list[Processor]:

@@ -6,35 +6,47 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from schema.http.endpoints import endpoint_of
 from schema.http.errors import HttpError
-from schema.http.limits.rules import ANY
-from schema.http.sources import source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from aiohttp.typedefs import Handler
     from prometheus_client import Counter
 
     from schema.http.limits.rules import Rule
     from schema.http.limits.windows import Level, Windows
 
 
+class Limit:
+    """A rule, and what is the same whenever it is applied."""
+
+    __slots__ = ("allowed", "limited", "name", "policy", "rule", "unchecked")
+
+    def __init__(self, rule: Rule, decisions: Counter) -> None:
+        self.rule = rule
+        self.name = f'"{rule.name}"'
+        self.policy = f"{self.name};q={rule.limit};w={rule.window_s}"
+        self.allowed = decisions.labels(rule.name, "allowed")
+        self.limited = decisions.labels(rule.name, "limited")
+        self.unchecked = decisions.labels(rule.name, "unchecked")
+
+
 class Account:
     """What one request is charged to, and what its rules said."""
 
-    def __init__(self, rules: tuple[Rule, ...], *, windows: Windows, decisions: Counter) -> None:
-        self._rules = rules
+    __slots__ = ("_limits", "_said", "_windows")
+
+    def __init__(self, limits: tuple[Limit, ...], *, windows: Windows) -> None:
+        self._limits = limits
         self._windows = windows
-        self._decisions = decisions
-        self._said: list[tuple[Rule, Level]] = []
+        self._said: list[tuple[Limit, Level]] = []
 
     async def charge(self, **who: str) -> None:
         """Count the request in each of the scopes named. Raises HttpError 429."""
-        for rule in self._rules:
-            if rule.scope in who:
-                await self._take(rule, who[rule.scope])
+        for limit in self._limits:
+            name = who.get(limit.rule.scope)
+            if name is not None:
+                await self._take(limit, name)
 
     def headers(self) -> Mapping[str, str]:
         """Return what tells the client what is left.
@@ -43,24 +55,29 @@ class Account:
         """
         if not self._said:
             return {}
-        policies = (f'"{rule.name}";q={rule.limit};w={rule.window_s}' for rule, _ in self._said)
-        levels = (f'"{rule.name}";r={level.left};t={level.wait_s}' for rule, level in self._said)
-        return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(levels)}
+        levels = [f"{limit.name};r={level.left};t={level.wait_s}" for limit, level in self._said]
+        return {
+            "RateLimit-Policy": ", ".join([limit.policy for limit, _ in self._said]),
+            "RateLimit": ", ".join(levels),
+        }
 
-    async def _take(self, rule: Rule, who: str) -> None:
+    async def _take(self, limit: Limit, who: str) -> None:
+        rule = limit.rule
         level = await self._windows.take(rule, who)
         if level is None:
-            self._decisions.labels(rule.name, "unchecked").inc()
+            limit.unchecked.inc()
             return
-        self._said.append((rule, level))
-        self._decisions.labels(rule.name, "allowed" if level.allowed else "limited").inc()
-        if not level.allowed:
-            raise HttpError(
-                "RATE_LIMITED",
-                f"More than {rule.limit} requests in {rule.window_s} s.",
-                details={"limit": rule.name},
-                headers={"Retry-After": str(level.wait_s)},
-            )
+        self._said.append((limit, level))
+        if level.allowed:
+            limit.allowed.inc()
+            return
+        limit.limited.inc()
+        raise HttpError(
+            "RATE_LIMITED",
+            f"More than {rule.limit} requests in {rule.window_s} s.",
+            details={"limit": rule.name},
+            headers={"Retry-After": str(level.wait_s)},
+        )
 
 
 ACCOUNT: Final = web.RequestKey("account", Account)
@@ -71,31 +88,24 @@ class Limiter:
     """Applies the rules of one service."""
 
     def __init__(
-        self,
-        rules: Mapping[str, tuple[Rule, ...]],
-        *,
-        windows: Windows,
-        decisions: Counter,
-        free: Collection[str],
+        self, rules: Mapping[str, Iterable[Rule]], *, windows: Windows, decisions: Counter
     ) -> None:
-        """Routes in `free` are never limited."""
-        self._rules = rules
+        """`rules` are those of each endpoint, and under ANY those of what is none."""
+        self._limits = {
+            name: tuple(Limit(rule, decisions) for rule in each) for name, each in rules.items()
+        }
         self._windows = windows
-        self._decisions = decisions
-        self._free = frozenset(free)
 
-    @web.middleware
-    async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Charge the source of a request. Raises HttpError 429."""
-        resource = request.match_info.route.resource
-        if resource is None or resource.canonical not in self._free:
-            endpoint = endpoint_of(request)
-            rules = self._rules[endpoint.name if endpoint else ANY]
-            if rules:
-                account = Account(rules, windows=self._windows, decisions=self._decisions)
-                request[ACCOUNT] = account
-                await account.charge(ip=source_of(request))
-        return await handler(request)
+    def limits_of(self, name: str) -> tuple[Limit, ...]:
+        """Return the limits of an endpoint, or of ANY."""
+        return self._limits[name]
+
+    async def charge(
+        self, request: web.Request, *, limits: tuple[Limit, ...], source: str
+    ) -> None:
+        """Open the account of a request, and charge its source. Raises HttpError 429."""
+        account = request[ACCOUNT] = Account(limits, windows=self._windows)
+        await account.charge(ip=source)
 
 
 async def charge(request: web.Request, *, user: str, organization: str | None = None) -> None:

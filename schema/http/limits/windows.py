@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-
-from cachetools import LRUCache
-from limits.aio.storage import SlidingWindowCounterSupport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from limits.aio.storage import SlidingWindowCounterSupport
 
     from schema.http.limits.rules import Rule
 
@@ -49,10 +49,27 @@ async def count(storage: SlidingWindowCounterSupport, rule: Rule, who: str) -> L
     key = f"{rule.name}/{rule.window_s}/{who}"
     allowed = await storage.acquire_sliding_window_entry(key, rule.limit, rule.window_s)
     previous, previous_s, current, current_s = await storage.get_sliding_window(key, rule.window_s)
-    used = math.floor(previous * previous_s / rule.window_s + current)
-    end_s = max(current_s - rule.window_s, 0.0)
+    counts = Counts(previous, current, previous_s, max(current_s - rule.window_s, 0.0))
+    return judge(rule, counts, allowed=allowed)
+
+
+class Counts(NamedTuple):
+    """What has been counted of one client."""
+
+    previous: int
+    current: int
+    previous_s: float
+    """For how much of a window the previous one still overlaps."""
+    end_s: float
+    """Until the current window ends."""
+
+
+def judge(rule: Rule, counts: Counts, *, allowed: bool) -> Level:
+    """Return what `counts`, the request in them where it is allowed, say to the client."""
+    previous, current, previous_s, end_s = counts
     if allowed:
-        return Level(allowed=True, left=max(rule.limit - used, 0), wait_s=math.ceil(end_s))
+        used = math.floor(previous * previous_s / rule.window_s + current)
+        return Level(True, max(rule.limit - used, 0), math.ceil(end_s))  # noqa: FBT003  # its field
     wait_s = end_s
     if current < rule.limit:
         # One fits when the previous window weighs less than what the current one leaves.
@@ -74,61 +91,44 @@ class _Window:
             self.current, self.number = 0, number
 
 
-class MemoryStorage(SlidingWindowCounterSupport):
-    """Counts in this process, for a bounded number of keys.
+class MemoryWindows:
+    """Windows of this process alone, for a bounded number of clients.
 
     The storage of `limits` keeps a lock and two counters for each key without a bound, and
     looks through all of them at every request: a million strangers would stop the event loop.
     """
 
     def __init__(self, *, keys: int = KEYS, clock: Callable[[], float] = time.time) -> None:
-        self._windows: LRUCache[str, _Window] = LRUCache(keys)
+        self._keys = keys
         self._clock = clock
+        # In the order in which they were seen.
+        self._windows: OrderedDict[tuple[Rule, str], _Window] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._windows)
 
-    async def acquire_sliding_window_entry(
-        self, key: str, limit: int, expiry: int, amount: int = 1
-    ) -> bool:
-        """Count `amount` unless that is more than `limit` in `expiry` seconds."""
-        window = self._find(key)
-        number, past_s = divmod(self._clock(), expiry)
-        window.slide(int(number))
-        weight = window.previous * (expiry - past_s) / expiry
-        if math.floor(weight + window.current) + amount > limit:
-            return False
-        window.current += amount
-        return True
-
-    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counts of the previous and the current window, each with its seconds left."""
-        window = self._find(key)
-        number, past_s = divmod(self._clock(), expiry)
-        window.slide(int(number))
-        left_s = expiry - past_s
-        return window.previous, left_s, window.current, left_s + expiry
-
-    async def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002  # its name
-        """Forget the counts of `key`."""
-        self._windows.pop(key, None)
-
-    def _find(self, key: str) -> _Window:
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = _Window()
-        return window
-
-
-class MemoryWindows:
-    """Windows of this process alone."""
-
-    def __init__(self) -> None:
-        self._storage = MemoryStorage()
-
     async def take(self, rule: Rule, who: str) -> Level | None:
         """Count a request of `who`."""
-        return await count(self._storage, rule, who)
+        window = self._find((rule, who))
+        number, past_s = divmod(self._clock(), rule.window_s)
+        window.slide(int(number))
+        left_s = rule.window_s - past_s
+        weight = window.previous * left_s / rule.window_s
+        allowed = math.floor(weight + window.current) < rule.limit
+        if allowed:
+            window.current += 1
+        counts = Counts(window.previous, window.current, left_s, left_s)
+        return judge(rule, counts, allowed=allowed)
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    def _find(self, key: tuple[Rule, str]) -> _Window:
+        window = self._windows.get(key)
+        if window is None:
+            if len(self._windows) >= self._keys:
+                self._windows.popitem(last=False)
+            window = self._windows[key] = _Window()
+        else:
+            self._windows.move_to_end(key)
+        return window

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
+from schema.ops.metrics.durations import Durations
 from schema.ops.metrics.series import SECONDS, start_at_zero
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class HttpMetrics:
     """What every HTTP service counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Histogram(
+        self.requests = Durations(
             "clerkwork_http_request_seconds",
             "Requests by route and status class.",
             ["route", "status"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -11,13 +10,10 @@ from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from schema.http.measure import measure_requests, route_of
+from schema.http.measure import Meter, name_route
 from schema.http.tokens.callers import CALLER
 from schema.http.tokens.claims import Caller
 from schema.ops.metrics import HttpMetrics
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 
 async def route(path: str, *, method: str = "GET") -> web.Request:
@@ -45,7 +41,9 @@ async def route(path: str, *, method: str = "GET") -> web.Request:
 )
 async def test_the_label_is_the_template(method: str, path: str, label: str) -> None:
     """Scanners and ids must not make new series."""
-    assert route_of(await route(path, method=method)) == label
+    request = await route(path, method=method)
+
+    assert name_route(request.match_info.route.resource) == label
 
 
 async def test_a_request_is_one_observation_and_one_line() -> None:
@@ -54,7 +52,8 @@ async def test_a_request_is_one_observation_and_one_line() -> None:
     request = await route("/v1/users/user_2")
     request[CALLER] = Caller(clerk_id="user_1", user_id=UUID(int=1), expires_at=0)
     with capture_logs() as lines:
-        await measure_requests(HttpMetrics(registry))(request, _answer(404))
+        meter = Meter("/v1/users/{id}", HttpMetrics(registry))
+        meter.note(request, web.Response(status=404), seconds=0.5)
 
     labels = {"route": "/v1/users/{id}", "status": "4xx"}
     assert registry.get_sample_value("clerkwork_http_request_seconds_count", labels) == 1
@@ -72,28 +71,19 @@ async def test_a_request_is_one_observation_and_one_line() -> None:
 
 async def test_probes_do_not_fill_the_log() -> None:
     """They come every few seconds."""
-    metrics = HttpMetrics(CollectorRegistry())
+    meter = Meter("/livez", HttpMetrics(CollectorRegistry()))
     with capture_logs() as lines:
-        await measure_requests(metrics)(await route("/livez"), _answer(200))
+        meter.note(await route("/livez"), web.Response(), seconds=0.5)
 
     assert [line["log_level"] for line in lines] == ["debug"]
-
-
-def _answer(status: int) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def handler(_request: web.Request) -> web.StreamResponse:
-        return web.Response(status=status)
-
-    return handler
 
 
 async def test_streams_are_not_requests_that_take_long() -> None:
     """They last as long as their clients want; a histogram of answers is not about them."""
     registry = CollectorRegistry()
-
-    async def stream(_request: web.Request) -> web.StreamResponse:
-        return web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-
-    await measure_requests(HttpMetrics(registry))(await route("/v1/users/user_2"), stream)
+    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    meter = Meter("/v1/users/{id}", HttpMetrics(registry))
+    meter.note(await route("/v1/users/user_2"), stream, seconds=500.0)
 
     labels = {"route": "/v1/users/{id}", "status": "2xx"}
     assert registry.get_sample_value("clerkwork_http_request_seconds_count", labels) is None
