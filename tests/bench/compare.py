@@ -59,7 +59,7 @@ def _compare_figure(before: Measured, now: Measured, figure: Figure) -> Iterator
     for who in now.contestants:
         if who in {LIMIT, NAIVE}:
             continue
-        shares = [each.share(figure, who, LIMIT) for each in (before, now)]
+        shares = [each.share_of_limit(figure, who) for each in (before, now)]
         old, new = shares if all(shares) else [_values(each, figure, who) for each in (before, now)]
         if old and new:
             more = figure.better == "more" or all(shares)

@@ -49,6 +49,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     better: Literal["more", "less"] = "more"
     promises: tuple[Promise, ...] = ()
+    of_limit: bool = True
+    """Whether the limit has such a figure too, to be a share of."""
 
     def share(self, value: float, of: float) -> float:
         """Return how near a value comes to another one: 1 is as good, 0.5 half as good."""

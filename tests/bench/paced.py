@@ -45,6 +45,7 @@ class _Pace:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     expected: int = 0
+    over: bool = False
 
     def send_waiting(self) -> None:
         while self.waiting and self.free:
@@ -57,7 +58,7 @@ class _Pace:
             self.ended.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        if not self.ended.done():
+        if not self.over and not self.ended.done():
             self.ended.set_exception(error)
 
 
@@ -126,7 +127,7 @@ async def pace(
             break
     async with asyncio.timeout(PATIENCE_S):
         await pace.ended
-    pace.ended = loop.create_future()  # what closing says is no failure
+    pace.over = True
     for connection in connections:
         connection.close()
     return [latency * 1000 for latency in pace.latencies]

@@ -40,10 +40,10 @@ def make_table(measured: Measured) -> Table:
     table.add_column("figure")
     table.add_column("of")
     for title in ("median", "least", "most"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
     for title in ("of the limit", "promise"):
-        table.add_column(title, justify="right")
+        table.add_column(title, no_wrap=True)
     for figure in measured.figures:
         for cells in _lines(measured, figure):
             table.add_row(*cells)
@@ -55,7 +55,7 @@ def _lines(measured: Measured, figure: Figure) -> Iterator[tuple[str, ...]]:
         if not (samples := measured.of(figure.name, who)):
             continue
         spread = spread_of(samples)
-        share = None if who == LIMIT else measured.share(figure, who, LIMIT)
+        share = measured.share_of_limit(figure, who)
         promises = [
             tell_promise(measured, figure, each) for each in figure.promises if each.who == who
         ]

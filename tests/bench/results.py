@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tests.bench.figure import Curve, Experiment, Figure
+from tests.bench.figure import LIMIT, Curve, Experiment, Figure
 from tests.bench.machine import Machine
 from tests.bench.spread import Spread, shares_of, spread_of
 
@@ -42,6 +42,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         if not ours or len(ours) != len(theirs):
             return None
         return spread_of(shares_of(figure, ours, theirs))
+
+    def share_of_limit(self, figure: Figure, contestant: str) -> Spread | None:
+        """Return how near a contestant comes to the limit, None where that says nothing."""
+        compared = figure.of_limit and contestant != LIMIT
+        return self.share(figure, contestant, LIMIT) if compared else None
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):

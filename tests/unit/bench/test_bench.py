@@ -69,7 +69,7 @@ def make_results(
 ) -> Results:
     """Return what runs say in which ours are so fast."""
     runs = [{LIMIT: {"rate": limit}, OURS: {"rate": rate, "wait": wait}} for rate in ours]
-    curve = Curve(figure="memory", series=OURS, x="s", y="MB", points=[(0, 1), (1, 2)])
+    curve = Curve(figure="memory", series=OURS, x="s", y="MB", points=[(0.0, 1.0), (1.0, 2.0)])
     measured = collect(EXPERIMENT, runs, curves=[curve], failed=failed)
     return Results(machine=MACHINE, measured_at="2026-01-01", quick=False, experiments=(measured,))
 
