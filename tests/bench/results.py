@@ -78,7 +78,7 @@ def collect(
     for run in runs:
         for contestant, values in run.items():
             for figure, value in values.items():
-                samples[figure].setdefault(contestant, []).append(value)
+                samples[figure].setdefault(contestant, []).append(float(value))
     return Measured(
         name=experiment.name,
         says=experiment.says,
