@@ -22,7 +22,7 @@ async def _leave(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Let a connection go back to its pool as it is."""
 
 
-def build_pool(
+def build_pool(  # noqa: PLR0913 - each says something else
     settings: DatabaseSettings,
     *,
     name: str,
