@@ -31,7 +31,7 @@ class Meter:
     """Observes the duration and outcome of one route's requests; errors must be answers by then."""
 
     def __init__(self, route: str, metrics: HttpMetrics, *, told: bool = False) -> None:
-        """A route that is `told` writes a line of its own for each request, which is enough."""
+        """Leave out the line where the route is `told`: it writes one of its own."""
         self._route = route
         self._metrics = metrics
         self._told = told

@@ -66,6 +66,12 @@ class HttpSettings(ProcessSettings):
         " proxy's own limit",
     )
 
+    http_reuse_port: bool = Field(
+        default=False,
+        description="whether several processes may listen on one port; the kernel shares the"
+        " connections out among them",
+    )
+
     @field_validator("redis_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:

@@ -1,7 +1,7 @@
-"""Lines on their way out: one write for all that one turn of the event loop says.
+"""Lines on their way out: one write for all that is said within a moment.
 
-A write of its own for each line, as structlog's BytesLogger has it, costs a request more than all
-else about its line.
+A write of its own for each line, as structlog's BytesLogger has it, takes as long as the rest of
+the line, and a client of ours waits for it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+PAUSE_S: Final = 0.01
+"""So long a line is kept at most."""
 MOST_LINES: Final = 256
-"""So many are kept at most until they are written."""
+"""So many are kept at most."""
 
 
 class Lines:
     """A logger of structlog's, whose every method takes a line without its end.
 
-    What is said while an event loop runs is written at the end of its turn, all else at once;
-    both before the process ends, unless it is killed.
+    What is said on an event loop is kept for a moment; warnings and worse, and what is said
+    elsewhere, are written at once. Nothing is lost unless the process is killed.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -42,14 +44,20 @@ class Lines:
         except RuntimeError:
             full = True
         else:
-            # One that was closed before its turn ended will not write any more.
+            # One that has stopped before then will not write any more.
             if loop is not self._loop:
                 self._loop = loop
-                loop.call_soon(self.flush)
+                loop.call_later(PAUSE_S, self.flush)
         if full:
             self.flush()
 
-    debug = info = warning = error = critical = msg
+    def warning(self, line: bytes) -> None:
+        """Have `line` written now, and what was said before it."""
+        self.msg(line)
+        self.flush()
+
+    debug = info = msg
+    error = critical = warning
 
     def flush(self) -> None:
         """Write what is kept. Raises OSError where it cannot be written, and forgets it."""

@@ -69,7 +69,8 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.msg(self.format(record).encode(errors="backslashreplace"))
+            write = self._lines.warning if record.levelno >= logging.WARNING else self._lines.msg
+            write(self.format(record).encode(errors="backslashreplace"))
         except Exception:  # noqa: BLE001  # as every handler does: a line must not stop its speaker
             self.handleError(record)
 

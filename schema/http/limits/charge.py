@@ -100,9 +100,7 @@ class Limiter:
         """Return the limits of an endpoint, or of ANY."""
         return self._limits[name]
 
-    async def charge(
-        self, request: web.Request, *, limits: tuple[Limit, ...], source: str
-    ) -> None:
+    async def charge(self, request: web.Request, *, limits: tuple[Limit, ...], source: str) -> None:
         """Open the account of a request, and charge its source. Raises HttpError 429."""
         account = request[ACCOUNT] = Account(limits, windows=self._windows)
         await account.charge(ip=source)

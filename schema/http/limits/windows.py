@@ -69,7 +69,7 @@ def judge(rule: Rule, counts: Counts, *, allowed: bool) -> Level:
     previous, current, previous_s, end_s = counts
     if allowed:
         used = math.floor(previous * previous_s / rule.window_s + current)
-        return Level(True, max(rule.limit - used, 0), math.ceil(end_s))  # noqa: FBT003  # its field
+        return Level(allowed=True, left=max(rule.limit - used, 0), wait_s=math.ceil(end_s))
     wait_s = end_s
     if current < rule.limit:
         # One fits when the previous window weighs less than what the current one leaves.

@@ -73,7 +73,9 @@ async def run(app: web.Application, settings: HttpSettings, **address: Any) -> N
     await runner.setup()
     try:
         rest_collector()
-        await web.TCPSite(runner, backlog=BACKLOG, **address).start()
+        # SO_REUSEPORT: every process has a queue of its own, to which connections go by their hash.
+        reuse = settings.http_reuse_port or None
+        await web.TCPSite(runner, backlog=BACKLOG, reuse_port=reuse, **address).start()
         await stop.wait()
     finally:
         await runner.cleanup()

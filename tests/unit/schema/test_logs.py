@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -9,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
+from schema.ops.lines import MOST_LINES, Lines
 from schema.ops.logs import configure_logs
 from schema.ops.settings import ProcessSettings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,3 +98,56 @@ def test_a_library_that_repeats_itself_is_heard_now_and_then(
 
     assert lines.count("ours") == 50
     assert len(lines) == 50 + 50 + 1
+
+
+async def test_lines_of_a_moment_are_one_write() -> None:
+    """In their order; a warning is written at once, with all that was said before it."""
+    written: list[bytes] = []
+
+    class Stream(io.BytesIO):
+        def write(self, data: object) -> int:
+            written.append(bytes(data))  # type: ignore[call-overload]  # bytes of some kind
+            return len(written[-1])
+
+    lines = Lines(Stream())
+    for number in range(3):
+        lines.info(b"%d" % number)
+    assert not written
+    await until(lambda: _later(written), bool)
+    lines.info(b"before")
+    lines.error(b"wrong")
+    await asyncio.to_thread(lines.info, b"elsewhere")
+
+    assert written == [b"0\n1\n2\n", b"before\nwrong\n", b"elsewhere\n"]
+
+
+def test_what_a_loop_left_is_written() -> None:
+    """One that stops before it has written leaves that to the next."""
+    stream = io.BytesIO()
+    lines = Lines(stream)
+
+    async def speak(line: bytes) -> None:
+        lines.info(line)
+
+    async def speak_and_wait() -> None:
+        lines.info(b"two")
+        await until(lambda: _later(stream.getvalue()), bool)
+
+    asyncio.run(speak(b"one"))
+    asyncio.run(speak_and_wait())
+
+    assert stream.getvalue() == b"one\ntwo\n"
+
+
+async def test_no_more_lines_are_kept_than_that() -> None:
+    """A loop that does nothing but speak fills no memory."""
+    stream = io.BytesIO()
+    lines = Lines(stream)
+    for _ in range(MOST_LINES):
+        lines.info(b"again")
+
+    assert stream.getvalue() == b"again\n" * MOST_LINES
+
+
+async def _later(found: object) -> object:
+    return found
