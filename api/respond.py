@@ -34,7 +34,7 @@ def respond(
     request: web.Request, view: View, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Answer with `view`, or 304 where the caller has it already (RFC 9110 §13.1.2)."""
-    chosen = {**_HEADERS, ETAG: f'"{view.etag}"', **(headers or {})}
+    chosen: dict[str, str] = {**_HEADERS, ETAG: f'"{view.etag}"', **(headers or {})}
     if IF_NONE_MATCH in request.headers:
         known = [each.value for each in request.if_none_match or ()]
         if view.etag in known or _ETAG_ANY in known:
