@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _ETAG_ANY: Final = "*"
 _JSON: Final = "application/json; charset=utf-8"
-_HEADERS: Final = {CACHE_CONTROL: "private, no-cache", VARY: "Authorization, Cookie"}
+_HEADERS: Final[Mapping[str, str]] = {
+    CACHE_CONTROL: "private, no-cache",
+    VARY: "Authorization, Cookie",
+}
 
 
 class View(NamedTuple):

@@ -335,10 +335,10 @@ async def test_memory_changes_no_verdict(
                 found = await ask(authenticator, token, machines=step.machines)
                 assert found == await plainly(world, token, machines=step.machines)
                 assert len(memo) <= room
-            elif isinstance(step, float):
-                world.now += step
-            else:
+            elif isinstance(step, dict):
                 world.keys = {name: publics[number] for name, number in step.items()}
+            else:
+                world.now += step
 
 
 @pytest.fixture(scope="module")
