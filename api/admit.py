@@ -6,8 +6,7 @@ knows and the standing is read again: within API_STANDING_TTL_S, or at once afte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
@@ -19,8 +18,7 @@ from api.standings import Found, Key, Standings
 from schema.http.errors import HttpError
 from schema.http.tokens.callers import AUTHENTICATOR
 from schema.http.tokens.claims import READ_SCOPE, UnauthenticatedError
-from schema.ops.metrics.api import SIGN_INS_REFUSED
-from schema.postgres.ids import derive_id
+from schema.ops.metrics.api import SIGN_INS_REFUSED, STANDING_LOOKS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -49,8 +47,7 @@ class InsufficientScopeError(HttpError):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Viewer:
+class Viewer(NamedTuple):
     """A caller who may come in, and how much they see."""
 
     caller: Caller
@@ -87,6 +84,7 @@ class Gate:
     def __init__(self, *, ttl_s: float, metrics: ApiMetrics) -> None:
         self._standings = Standings(ttl_s=ttl_s)
         self._metrics = metrics
+        self._looks = {each: metrics.standing_looks.labels(each) for each in STANDING_LOOKS}
 
     async def admit(self, request: web.Request) -> Viewer:
         """Return who wants to see something.
@@ -110,29 +108,25 @@ class Gate:
 
     async def _admit(self, request: web.Request, *, public: bool) -> Viewer:
         try:
-            return await self._judge(request, public=public)
+            caller = await request.app[AUTHENTICATOR].authenticate(request, machines=True)
+            if caller.is_machine:
+                if READ_SCOPE not in caller.scopes:
+                    raise InsufficientScopeError
+                return Viewer(caller, None)
+            found = await self._find(request.app, caller, public=public)
+            if found and found.session_ended:
+                raise UnauthenticatedError("session_ended")
+            standing = found.standing if found else None
+            admit(standing)
+            return Viewer(caller, standing)
         except HttpError as error:
             reason = getattr(error, "reason", error.code.lower())
             if reason in SIGN_INS_REFUSED:
                 self._metrics.sign_ins_refused.labels(reason).inc()
             raise
 
-    async def _judge(self, request: web.Request, *, public: bool) -> Viewer:
-        caller = await request.app[AUTHENTICATOR].authenticate(request, machines=True)
-        if caller.is_machine:
-            if READ_SCOPE not in caller.scopes:
-                raise InsufficientScopeError
-            return Viewer(caller=caller, standing=None)
-        found = await self._find(request.app, caller, public=public)
-        if found and found.session_ended:
-            raise UnauthenticatedError("session_ended")
-        standing = found.standing if found else None
-        admit(standing)
-        return Viewer(caller=caller, standing=standing)
-
     async def _find(self, app: web.Application, caller: Caller, *, public: bool) -> Found | None:
-        session_id = derive_id(caller.session_id) if caller.session_id else None
-        key = Key(caller.user_id, session_id)
+        key = Key(caller.user_id, caller.session_key)
         try:
             found = await self._look(app[POOL], key)
             if _is_awaited(found) and await _welcome(app, caller):
@@ -140,16 +134,16 @@ class Gate:
         except DatabaseUnavailableError:
             if not public:
                 raise
-            self._metrics.standing_looks.labels("outage").inc()
+            self._looks["outage"].inc()
             return self._standings.last(key)
         return found
 
     async def _look(self, pool: Pool, key: Key) -> Found:
         if found := self._standings.fresh(key):
-            self._metrics.standing_looks.labels("kept").inc()
+            self._looks["kept"].inc()
             return found
         found = await self._standings.read(key, lambda: self._ask(pool, key))
-        self._metrics.standing_looks.labels("read").inc()
+        self._looks["read"].inc()
         return found
 
     async def _ask(self, pool: Pool, key: Key) -> Found:

@@ -102,6 +102,7 @@ async def _connect(settings: ApiSettings) -> Connections:
         settings,
         name="clerkwork-api",
         max_size=settings.api_pool_max,
+        resets=False,  # nothing but single SELECTs
         session={"statement_timeout": f"{settings.api_query_s * 1000:.0f}ms", **PLANNER},
     )
     pool = build(min_size=settings.api_pool_min)

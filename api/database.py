@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import asyncpg
 import structlog
 from aiohttp import web
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay
 
 from schema.http.errors import HttpError
 from schema.ops.breakers import Breaker, BreakerOpenError
@@ -23,8 +22,6 @@ from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from tenacity import RetryCallState
 
     from schema.ops.metrics import ApiMetrics
 
@@ -101,6 +98,11 @@ class Limits:
     """A statement that takes longer is warned of."""
 
 
+class _Bounds(NamedTuple):
+    acquire_s: float
+    query_s: float
+
+
 class CrowdedError(TimeoutError):
     """All connections were in use for all the time that a request may wait for one."""
 
@@ -128,18 +130,10 @@ class Database:
         query_s: float | None = None,
     ) -> Sequence[asyncpg.Record]:
         """Return the rows that `statement` finds. Raises DatabaseUnavailableError."""
-        acquire_s, query_s = acquire_s or self._limits.acquire_s, query_s or self._limits.query_s
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(is_lost),
-            stop=stop_after_attempt(2) | stop_after_delay(query_s),
-            before_sleep=self._count_repetition,
-            reraise=True,
-        )
+        bounds = _Bounds(acquire_s or self._limits.acquire_s, query_s or self._limits.query_s)
         try:
             with self._breaker.guard():
-                return await retrying(
-                    self._fetch, statement, arguments, acquire_s=acquire_s, query_s=query_s
-                )
+                return await self._insist(statement, arguments, bounds)
         except BreakerOpenError:
             raise DatabaseUnavailableError from None
         except DRIVER_ERRORS as error:
@@ -164,21 +158,30 @@ class Database:
             f" {self.pool.get_max_size()} connections in use, {idle} idle"
         )
 
-    async def _fetch(
-        self,
-        statement: Statement,
-        arguments: Sequence[object],
-        *,
-        acquire_s: float,
-        query_s: float,
+    async def _insist(
+        self, statement: Statement, arguments: Sequence[object], bounds: _Bounds
     ) -> Sequence[asyncpg.Record]:
         started = time.perf_counter()
-        connection = await self._acquire(acquire_s)
-        self._metrics.acquire_seconds.observe(time.perf_counter() - started)
-        rows: Sequence[asyncpg.Record] = ()
-        started = time.perf_counter()
         try:
-            rows = await connection.fetch(statement.sql, *arguments, timeout=query_s + GRACE_S)
+            return await self._fetch(statement, arguments, bounds)
+        except DRIVER_ERRORS as error:
+            if not is_lost(error) or time.perf_counter() - started >= bounds.query_s:
+                raise
+        self._metrics.reads_repeated.inc()
+        return await self._fetch(statement, arguments, bounds)
+
+    async def _fetch(
+        self, statement: Statement, arguments: Sequence[object], bounds: _Bounds
+    ) -> Sequence[asyncpg.Record]:
+        asked = time.perf_counter()
+        connection = await self._acquire(bounds.acquire_s)
+        started = time.perf_counter()
+        self._metrics.acquire_seconds.observe(started - asked)
+        rows: Sequence[asyncpg.Record] = ()
+        try:
+            rows = await connection.fetch(
+                statement.sql, *arguments, timeout=bounds.query_s + GRACE_S
+            )
         except DRIVER_ERRORS as error:
             if is_lost(error):
                 await self._expire(since=started)
@@ -217,9 +220,6 @@ class Database:
         if self._expired_at < since:
             self._expired_at = time.perf_counter()
             await self.pool.expire_connections()
-
-    def _count_repetition(self, _state: RetryCallState) -> None:
-        self._metrics.reads_repeated.inc()
 
 
 Pool: TypeAlias = Database

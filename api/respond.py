@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
+from aiohttp.hdrs import CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY
 
 from api.present import encode, tag
 
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ETAG_ANY: Final = "*"
-_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+_JSON: Final = "application/json; charset=utf-8"
+_HEADERS: Final[Mapping[str, str]] = {
+    CACHE_CONTROL: "private, no-cache",
+    VARY: "Authorization, Cookie",
+}
 
 
 class View(NamedTuple):
@@ -32,13 +37,10 @@ def respond(
     request: web.Request, view: View, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Answer with `view`, or 304 where the caller has it already (RFC 9110 §13.1.2)."""
-    known = [each.value for each in request.if_none_match or ()]
-    if view.etag in known or _ETAG_ANY in known:
-        response = web.Response(status=304, headers=_HEADERS)
-    else:
-        response = web.Response(
-            body=view.body, content_type="application/json", charset="utf-8", headers=_HEADERS
-        )
-    response.etag = view.etag
-    response.headers.update(headers or {})
-    return response
+    chosen: dict[str, str] = {**_HEADERS, ETAG: f'"{view.etag}"', **(headers or {})}
+    if IF_NONE_MATCH in request.headers:
+        known = [each.value for each in request.if_none_match or ()]
+        if view.etag in known or _ETAG_ANY in known:
+            return web.Response(status=304, headers=chosen)
+    chosen[CONTENT_TYPE] = _JSON
+    return web.Response(body=view.body, headers=chosen)

@@ -61,14 +61,14 @@ class Standings:
 
     def fresh(self, key: Key) -> Found | None:
         """Return what is new enough to go by."""
-        found = self._users.get(key.user_id, {}).get(key.session_id)
+        found = self._known(key)
         if found is None or not found.fresh or self.clock() - found.read_at >= self._ttl_s:
             return None
         return found
 
     def last(self, key: Key) -> Found | None:
         """Return what was known last, up to KEPT_S ago."""
-        found = self._users.get(key.user_id, {}).get(key.session_id)
+        found = self._known(key)
         return found if found and self.clock() - found.read_at < KEPT_S else None
 
     async def read(self, key: Key, ask: Callable[[], Awaitable[Found]]) -> Found:
@@ -90,6 +90,13 @@ class Standings:
             sessions[session_id] = replace(found, fresh=False)
         for key in [each for each in self._reading if each.user_id == user_id]:
             del self._reading[key]
+
+    def _known(self, key: Key) -> Found | None:
+        # Every request comes by here, and `get` would look twice.
+        try:
+            return self._users[key.user_id].get(key.session_id)
+        except KeyError:
+            return None
 
     async def _read(self, key: Key, ask: Callable[[], Awaitable[Found]]) -> Found:
         task = asyncio.current_task()

@@ -60,7 +60,7 @@ async def show_user(request: web.Request) -> web.Response:
     """Answer with the user in the path, as far as the caller may see them."""
     viewer = await request.app[GATE].admit_for_public(request)
     user_id = parse_user_id(request.match_info["id"])
-    if viewer.owns(user_id) or viewer.sees_all or request.query:
+    if viewer.owns(user_id) or viewer.sees_all or request.query_string:
         return await _show(request, viewer, user_id)
     load = partial(load_profile, request.app[POOL], user_id)
     return answer(request, await request.app[CACHE].read("show_user", user_id.hex, load))

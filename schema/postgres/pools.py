@@ -18,17 +18,24 @@ IDLE_S: Final = 30.0
 """A connection that nobody used for so long is closed, so that a burst does not keep its own."""
 
 
-def build_pool(
+async def _leave(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Let a connection go back to its pool as it is."""
+
+
+def build_pool(  # noqa: PLR0913 - each says something else
     settings: DatabaseSettings,
     *,
     name: str,
     min_size: int,
     max_size: int,
     session: Mapping[str, str] | None = None,
+    resets: bool = True,
 ) -> asyncpg.Pool[asyncpg.Record]:
     """Return a pool that is not open yet: `async with pool` or `await pool` opens it.
 
     `name` shows in pg_stat_activity; `session` has settings of PostgreSQL's that replace ours.
+    Who leaves nothing in a session - no SET, no LISTEN, no advisory lock - needs no `resets`: a
+    round trip after each use. Transactions are ended in any case.
     PostgreSQL ends a statement after COMMAND_TIMEOUT_S, and who waits for an answer learns of it;
     connections that are not used for IDLE_S are closed. Session settings keep a stopped or hung
     client from holding locks:
@@ -41,6 +48,7 @@ def build_pool(
         max_inactive_connection_lifetime=IDLE_S,
         timeout=5.0,
         command_timeout=COMMAND_TIMEOUT_S,
+        reset=None if resets else _leave,
         server_settings={
             "application_name": name,
             "jit": "off",  # a batch is over before its plan would be compiled

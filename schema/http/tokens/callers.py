@@ -10,6 +10,7 @@ from aiohttp import web
 from schema.http.limits.charge import charge
 from schema.http.tokens.claims import Caller, UnauthenticatedError, read_key_id, verify_token
 from schema.http.tokens.keys import UnknownKeyError
+from schema.http.tokens.memo import Memo, Verified
 
 if TYPE_CHECKING:
     from schema.http.tokens.claims import TokenRules
@@ -40,9 +41,11 @@ def find_token(*, authorization: str | None, cookie: str | None) -> str:
 class Authenticator:
     """Finds, verifies and believes the token of a request."""
 
-    def __init__(self, keys: KeySource, rules: TokenRules) -> None:
+    def __init__(self, keys: KeySource, rules: TokenRules, *, memo: Memo | None = None) -> None:
+        """Without a `memo` of one's own, tokens are remembered within the bounds of any."""
         self._keys = keys
         self._rules = rules
+        self._memo = Memo() if memo is None else memo
 
     async def authenticate(self, request: web.Request, *, machines: bool = False) -> Caller:
         """Return which user is calling, and note it on `request` for the log.
@@ -51,19 +54,30 @@ class Authenticator:
         its scopes say. Raises UnauthenticatedError, KeysUnavailableError, or HttpError 429 where
         they have used up their limit.
         """
-        machines = machines and self._rules.machines
+        headers = request.headers
         token = find_token(
-            authorization=request.headers.get("Authorization"),
-            cookie=request.cookies.get(COOKIE),
+            authorization=headers.get("Authorization"),
+            cookie=request.cookies.get(COOKIE) if "Cookie" in headers else None,
         )
-        try:
-            key = await self._keys.find(read_key_id(token, machines=machines))
-        except UnknownKeyError as error:
-            raise UnauthenticatedError("unknown_key") from error
-        caller = verify_token(token, key=key, rules=self._rules, machines=machines)
+        caller = await self._believe(token, machines=machines and self._rules.machines)
         request[CALLER] = caller
         organization = caller.organization.id if caller.organization else None
         await charge(request, user=caller.clerk_id, organization=organization)
+        return caller
+
+    async def _believe(self, token: str, *, machines: bool) -> Caller:
+        """Return whose `token` is, which need not be verified again while its key is trusted."""
+        known = self._memo.find(token, machines=machines)
+        key_id = known.key_id if known else read_key_id(token, machines=machines)
+        try:
+            key = await self._keys.find(key_id)
+        except UnknownKeyError as error:
+            raise UnauthenticatedError("unknown_key") from error
+        now = self._memo.clock()
+        if known and known.holds(key, at=now):
+            return known.caller
+        caller = verify_token(token, key=key, rules=self._rules, machines=machines)
+        self._memo.keep(token, Verified(caller, key_id, key, now), machines=machines)
         return caller
 
 

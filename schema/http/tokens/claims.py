@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import jwt
@@ -142,10 +143,15 @@ class Caller:
     actor: str | None = None
     """Who impersonates the user, if anybody: a user's id, or another of Clerk's."""
 
-    @property
+    @cached_property
     def is_machine(self) -> bool:
         """Whether this is no user; there is no row for it."""
         return not CLERK_USER_ID.fullmatch(self.clerk_id)
+
+    @cached_property
+    def session_key(self) -> UUID | None:
+        """The key of the session's row; None without a session."""
+        return derive_id(self.session_id) if self.session_id else None
 
 
 def read_key_id(token: str, *, machines: bool = False) -> str | None:

@@ -151,6 +151,29 @@ async def test_a_session_that_ends_is_out_within_the_moment(
         await until(lambda: door.knock(sign("user_1")), lambda seen: seen[0] == 401, within_s=2)
 
 
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ("UPDATE sessions SET status = 'revoked'", 401),
+        ("UPDATE users SET status = 'banned'", 403),
+    ],
+)
+async def test_a_remembered_token_is_worth_what_its_session_is(
+    open_door: Open, database_url: str, users: Users, sign: Sign, change: str, refused: int
+) -> None:
+    """The same token, verified a moment ago: refused within API_STANDING_TTL_S all the same."""
+    await users.add("user_1")
+    await add_session(users, "sess_1", "active")
+    token = sign("user_1")
+    async with open_door(database_url, api_standing_ttl_s=0.2) as door:
+        assert (await door.knock(token))[0] == 200
+        assert (await door.knock(token))[0] == 200
+        await users.connection.execute(change)
+        seen = await until(lambda: door.knock(token), lambda seen: seen[0] != 200, within_s=2)
+
+    assert seen[0] == refused
+
+
 async def test_a_request_normally_costs_no_statement(
     open_door: Open, database_url: str, users: Users, sign: Sign
 ) -> None:
