@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench.figure import LIMIT, NAIVE, OURS, Experiment, Figure, Promise
+from tests.bench.figure import CORE, LIMIT, MEMORY, NAIVE, OURS, Experiment, Figure, Promise
 from tests.bench.paced import pace, percentiles
 from tests.bench.webhooks import make_webhooks
 from tests.bench.wrk import measure_rate, write_requests
@@ -46,7 +46,7 @@ async def _measure_one(
 ) -> Mapping[str, float]:
     found = await measure_rate(bench, server, path)
     latencies = await pace(
-        server, webhooks, rate=min(found["rate"] / 2, 10_000), seconds=bench.choose(5, 0.5)
+        server, webhooks, rate=min(found["rate"] / 2, 10_000), seconds=bench.choose(4, 0.5)
     )
     return {**found, **percentiles(latencies), "memory": server.rss_mb()}
 
@@ -68,12 +68,7 @@ EXPERIMENT: Final = Experiment(
             promises=(Promise(bound=0.35),),
         ),
         Figure(name="cpu", says="CPU time for each webhook", unit="us", better="less"),
-        Figure(
-            name="core",
-            says="share of its core that the server had; 100 is all",
-            unit="%",
-            of_limit=False,
-        ),
+        CORE,
         Figure(name="p50", says="answer at half of the rate, median", unit="ms", better="less"),
         Figure(name="p95", says="answer at half of the rate, p95", unit="ms", better="less"),
         Figure(
@@ -83,13 +78,7 @@ EXPERIMENT: Final = Experiment(
             better="less",
             promises=(Promise(bound=25, of=None),),
         ),
-        Figure(
-            name="memory",
-            says="resident memory afterwards",
-            unit="MB",
-            better="less",
-            of_limit=False,
-        ),
+        MEMORY,
     ),
     measure=measure,
 )
