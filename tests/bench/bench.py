@@ -107,6 +107,13 @@ class Bench:
         """Return how much there is to do."""
         return quick if self.quick else full
 
+    def keep(self, name: str, content: bytes) -> Path:
+        """Write a file for the processes that are run; return its path."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / name
+        path.write_bytes(content)
+        return path
+
     async def prepare(self) -> None:
         """Make topics, and a database to copy."""
         async with connected_admin({"bootstrap_servers": self.stack.bootstrap_servers}) as admin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.bench.results import Measured, Results
     from tests.bench.spread import Spread
 
+WIDTH: Final = 120
+"""Of tables, in a pipe too."""
+
 
 def report(results: Results, console: Console) -> None:
     """Print the machine, and a table for each experiment."""
@@ -31,7 +34,7 @@ def report(results: Results, console: Console) -> None:
             console.print(f"  {name}: {title}", markup=False)
         if measured.failed:
             console.print(f"  broken off by {measured.failed}", markup=False)
-        console.print(make_table(measured))
+        console.print(make_table(measured), width=max(console.width, WIDTH), crop=False)
 
 
 def make_table(measured: Measured) -> Table:
