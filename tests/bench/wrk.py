@@ -47,7 +47,7 @@ class LoadError(Exception):
 async def ask(
     server: Server, requests: Path, *, seconds: float, connections: int = CONNECTIONS
 ) -> Answered:
-    """Send what `join_requests` made for so long, always one request for each connection.
+    """Send what `write_requests` wrote for so long, always one request for each connection.
 
     Raises LoadError when anything but success is answered.
     """
@@ -86,9 +86,11 @@ async def measure_rate(bench: Bench, server: Server, requests: Path) -> Mapping[
     }
 
 
-def join_requests(requests: Sequence[bytes]) -> bytes:
-    """Return requests, as they are on the wire, in a file for `ask`."""
-    return b"".join(b"%d\n%b" % (len(each), each) for each in requests)
+def write_requests(requests: Sequence[bytes], path: Path) -> Path:
+    """Write requests, as they are on the wire, for wrk's script; return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(b"%d\n%b" % (len(each), each) for each in requests))
+    return path
 
 
 def make_request(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:

@@ -12,7 +12,7 @@ from deploy.tokens import mint_token, new_private_key, public_key
 from schema.postgres.ids import derive_id
 from tests.bench.figure import CORE, LIMIT, MEMORY, NAIVE, OURS, Experiment, Figure, Promise
 from tests.bench.paced import MOST, pace, percentiles
-from tests.bench.wrk import join_requests, make_request, measure_rate
+from tests.bench.wrk import make_request, measure_rate, write_requests
 from tests.zipf import zipf_numbers
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
     """Measure each alone: as much as it takes, and then half of that by the clock."""
     key, users = new_private_key(), bench.choose(USERS, 100)
     reads = make_reads(bench.choose(READS, 200), users=users, key=key)
-    path = bench.keep("reads", join_requests(reads))
+    path = write_requests(reads, bench.directory / "reads")
     found: dict[str, Mapping[str, float]] = {}
     async with bench.database() as url:
         await fill(url, users)
