@@ -162,7 +162,7 @@ class Bench:
             command=["taskset", "-c", listed, sys.executable, "-m", *module],
             environment=self.environment(**{port_variable: str(port)}, **variables),
             log=self.directory / f"{module[0]}.log",
-            ready=partial(_answers, port),
+            ready=partial(answers, port),
         )
         process = Process(program)
         await asyncio.to_thread(process.start)
@@ -242,7 +242,7 @@ async def execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Tell whether somebody serves there; who says not yet does not."""
     try:
         urllib.request.urlopen(f"http://{LOOPBACK}:{port}/readyz", timeout=5).close()
