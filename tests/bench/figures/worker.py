@@ -17,6 +17,7 @@ from tests.bench.figure import CORE, LIMIT, NAIVE, OURS, Experiment, Figure, Pro
 from tests.chaos.stories import record_of
 from tests.factories import new_event_id, new_user_id, user_event
 from tests.integration.workers.order.facts import Told
+from tests.leftovers import skip_leftovers
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ async def measure_workers(
     bench: Bench, records: Sequence[Record], *, count: int
 ) -> Mapping[str, float]:
     """Measure so many workers on a backlog; more than one may have every core."""
+    await skip_leftovers(bench.stack.bootstrap_servers)  # of other experiments
     await publish(bench, records)
     every = [*bench.cores.server, *bench.cores.rest]
     async with bench.database() as url, AsyncExitStack() as running:

@@ -21,7 +21,7 @@ WITH incoming AS MATERIALIZED (
         AS incoming (id, email, first_name, last_name, metadata, version)
     ORDER BY id
 ),
-users AS (
+people AS (
     INSERT INTO users AS stored (
         id, clerk_id, status, email, first_name, last_name, public_metadata, created_at, updated_at,
         version
