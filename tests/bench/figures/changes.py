@@ -66,7 +66,11 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
         await database.execute(USERS, [derive_id(name) for name in names], names)
         variables = {"CLERK_JWT_KEY": public_key(key), "API_STREAMS_PER_USER": "1000"}
         async with bench.serving(
-            "api", port_variable="API_PORT", DATABASE_URL=url, API_RATE_LIMITS="off", **variables
+            "api",
+            port_variable="API_PORT",
+            DATABASE_URL=url,
+            API_RATE_LIMITS="off",
+            settings=variables,
         ) as server:
             tokens = [token(owner) for owner in owners]
             administrators = [token("user_admin")] * len(owners)
