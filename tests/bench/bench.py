@@ -177,7 +177,7 @@ class Bench:
             await asyncio.to_thread(process.stop)
 
     async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
-        """Run `python -m module …` on the server's core to its end; return the JSON it prints.
+        """Run `python -m module …` on the server's core to its end; return its last line, which is JSON.
 
         Raises RivalError when it fails, TimeoutError when it takes more than RIVAL_S.
         """
@@ -199,7 +199,7 @@ class Bench:
                     await process.wait()
         if process.returncode:
             raise RivalError(f"{module[0]} ended with {process.returncode}:\n{log.read_text()}")
-        return msgspec.json.decode(said, type=dict[str, float])
+        return msgspec.json.decode(said.strip().rpartition(b"\n")[2], type=dict[str, float])
 
     def postgres_cpu_s(self) -> float:
         """Return the CPU time that PostgreSQL has used, those of its processes that ended too."""
