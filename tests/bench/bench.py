@@ -177,7 +177,7 @@ class Bench:
             await asyncio.to_thread(process.stop)
 
     async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
-        """Run `python -m module …` on the server's core to its end; return its last line, which is JSON.
+        """Run `python -m module …` on the server's core to its end; return the JSON of its last line.
 
         Raises RivalError when it fails, TimeoutError when it takes more than RIVAL_S.
         """
