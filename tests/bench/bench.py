@@ -177,9 +177,9 @@ class Bench:
             await asyncio.to_thread(process.stop)
 
     async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
-        """Run `python -m module …` on the server's core to its end; return the JSON of its last line.
+        """Run `python -m module …` on the server's core to its end.
 
-        Raises RivalError when it fails, TimeoutError when it takes more than RIVAL_S.
+        Returns the JSON of its last line. Raises RivalError when it fails, TimeoutError when it takes more than RIVAL_S.
         """
         listed = ",".join(map(str, self.cores.server))
         log = self.directory / f"{module[0]}.log"
