@@ -179,7 +179,8 @@ class Bench:
     async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
         """Run `python -m module …` on the server's core to its end.
 
-        Returns the JSON of its last line. Raises RivalError when it fails, TimeoutError when it takes more than RIVAL_S.
+        Returns the JSON of its last line. Raises RivalError when it fails, TimeoutError when it
+        takes more than RIVAL_S.
         """
         listed = ",".join(map(str, self.cores.server))
         log = self.directory / f"{module[0]}.log"
