@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.bench.results import Results
 
-EXPERIMENTS = ("api", "ingest", "worker")
+EXPERIMENTS = ("ingest", "worker")
 
 
 @pytest.fixture(scope="module")
