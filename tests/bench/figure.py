@@ -62,6 +62,17 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return value >= bound if self.better == "more" else value <= bound
 
 
+CORE: Final = Figure(
+    name="core",
+    says="share of its core that the server had; with less than 100 it was not the limit",
+    unit="%",
+    of_limit=False,
+)
+MEMORY: Final = Figure(
+    name="memory", says="resident memory afterwards", unit="MB", better="less", of_limit=False
+)
+
+
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """Something that moves while it is measured, such as memory over time; only drawn."""
 
