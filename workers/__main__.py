@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 
 import uvloop
@@ -34,11 +35,23 @@ async def _run(settings: WorkerSettings) -> None:
         await worker
 
 
+def calm_collector() -> None:
+    """Have Python look for garbage in cycles less often.
+
+    A batch makes tens of thousands of objects, all without cycles; with the thresholds that Python
+    comes with, looking through them and all modules takes a tenth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(50_000, 20, 100)
+
+
 def main() -> None:
     """Consume until told to stop; the batch in flight gets 25 s to finish."""
     settings = read_settings(WorkerSettings)
     configure_logs(settings)
     mend_connections()
+    calm_collector()
     uvloop.run(_run(settings))
 
 

@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-two statements at most, whatever the batch holds. Every row is a function of the set of
+Twenty-three statements at most, whatever the batch holds. Every row is a function of the set of
 events seen, so that applying a batch again changes nothing.
 """
 
@@ -17,7 +17,7 @@ from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
 from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
-from workers.derive import derive_user_data
+from workers.derive import Due, derive_user_data
 from workers.edit import edit_data, edit_posts
 from workers.erase import empty_organizations, erase_users
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
@@ -149,7 +149,7 @@ def _explain(error: Exception) -> str:
 
 async def _apply_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
-    written, seen = await _write_users(connection, batch.of(UserRow))
+    written, moved, seen = await _write_users(connection, batch.of(UserRow))
     deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
     posts, edited = await edit_posts(connection, batch.of(PostRow).values())
     changed: Changed = {
@@ -166,14 +166,32 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
             connection, "upsert_invitations", batch.of(InvitationRow).values()
         ),
     }
-    names = batch.of(NameRow)
-    if names:
-        await connection.execute(_SQL["record_names"], *columns(names.values()))
-    users = [user.id for user in batch.of(UserRow).values() if user.creates]
-    if users:
-        await derive_user_data(connection, users, history_limit=policy.history_limit)
+    renamed = await _record_names(connection, batch.of(NameRow).values())
+    due = _due(batch, whole=moved, renamed=renamed)
+    if due:
+        await derive_user_data(connection, due, history_limit=policy.history_limit)
     applied = await record(connection, [_outcome(event, batch, changed) for event in events])
     return _Done(applied, seen | ended | edited)
+
+
+async def _record_names(connection: Connection, names: Collection[NameRow]) -> set[Any]:
+    """Keep the names, and return whose history of names they can have changed."""
+    renamed = {row["user_id"] for row in await _fetch(connection, "record_names", names)}
+    first: dict[Any, tuple[str | None, str | None]] = {}
+    for row in names:
+        name = row.first_name, row.last_name
+        if first.setdefault(row.user_id, name) != name:
+            renamed.add(row.user_id)
+    return renamed
+
+
+def _due(batch: Batch, *, whole: Collection[Any], renamed: Collection[Any]) -> dict[Any, Due]:
+    """Return what of whom must be derived anew."""
+    joined = {row.user_id for row in batch.of(InvitationRow).values()}
+    signed_in = {row.user_id for row in batch.of(SessionRow).values()}
+    rows = {*whole, *joined, *signed_in}
+    users = [user.id for user in batch.of(UserRow).values() if user.creates]
+    return {user: Due(rows=user in rows, names=user in renamed) for user in users}
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:
@@ -198,12 +216,24 @@ async def _fetch(
 
 async def _write_users(
     connection: Connection, users: Mapping[Any, UserRow]
-) -> tuple[set[Any], Changes]:
-    """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
-    creating = [user[:-1] for user in users.values() if user.creates]
-    found = await _fetch(connection, "insert_users", creating)
+) -> tuple[set[Any], set[Any], Changes]:
+    """Write snapshots and stubs; those who are only mentioned are locked, if they are there.
+
+    Returns who changed; whose data is to be derived, for more has changed than the latest event;
+    and of whom others must be told.
+    """
+    if not users:
+        return set(), set(), Changes()
+    # Almost all are there: one column says so, where to try to insert them takes twenty-one.
+    there = {row["id"] for row in await connection.fetch(_SQL["find_users"], list(users))}
+    missing = [user[:-1] for user in users.values() if user.creates and user.id not in there]
+    found = await _fetch(connection, "insert_users", missing)
     new = {row["id"] for row in found}
-    known = [user[:-1] for user in users.values() if user.id not in new]
+    known = [
+        user[:-1]
+        for user in users.values()
+        if user.id not in new and (user.creates or user.id in there)
+    ]
     found += await _fetch(connection, "upsert_users", known)
     changed = {row["id"] for row in found}
     others = [
@@ -213,10 +243,15 @@ async def _write_users(
     ]
     if others:
         await connection.execute(_SQL["raise_users"], *columns(others))
-    return changed, Changes(
-        created=frozenset(row["id"] for row in found if row["created"]),
-        others=frozenset(
-            row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)
+    moved = {row["id"] for row in found if row["moved"]} | {other[0] for other in others}
+    return (
+        changed,
+        moved,
+        Changes(
+            created=frozenset(row["id"] for row in found if row["created"]),
+            others=frozenset(
+                row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)
+            ),
         ),
     )
 

@@ -5,6 +5,7 @@ A statement cannot touch a row twice, and only what all events of the batch toge
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from workers.project.row import Composite
@@ -34,9 +35,15 @@ class Batch:
     def decided_by(self, row: Row) -> bool:
         """Say whether the merged row has values of `row`, not of other events alone."""
         merged = self._tables[type(row)][row.id]
-        if isinstance(row, Composite):
-            return row.is_in(merged)
+        if _is_composite(type(row)):
+            return cast("Composite", row).is_in(merged)
         return bool(row.version_event_id) and merged.version_event_id == row.version_event_id
+
+
+@cache
+def _is_composite(row_type: type[Row]) -> bool:
+    # Asked of every row; looking through a protocol takes longer than to merge a row.
+    return issubclass(row_type, Composite)
 
 
 def columns(rows: Iterable[Iterable[Any]]) -> list[list[Any]]:

@@ -115,7 +115,8 @@ def first_offsets(records: Records) -> Mapping[TopicPartition, int]:
 
 def next_offsets(records: Records) -> Mapping[TopicPartition, int]:
     """Return what each partition of a batch goes on with."""
-    return {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+    last = {(record.topic, record.partition): record.offset for record in records}
+    return {TopicPartition(*place): offset + 1 for place, offset in last.items()}
 
 
 class CommitOffsets(BaseMiddleware[Any, Any]):

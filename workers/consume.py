@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -192,12 +193,11 @@ class Consumer:
                 gauge.dec()
 
     def _count(self, applied: Sequence[Applied]) -> None:
-        now_s = time.time()
+        now_s, observe = time.time(), self.metrics.freshness_seconds.observe
+        for outcome, number in Counter(each.outcome for each in applied).items():
+            self.metrics.events.labels(outcome).inc(number)
         for each in applied:
-            self.metrics.events.labels(each.outcome).inc()
-            self.metrics.freshness_seconds.observe(
-                max(now_s - each.event.record.timestamp / 1000, 0)
-            )
+            observe(max(now_s - each.event.record.timestamp / 1000, 0))
         log.info("batch_applied", events=len(applied))
 
 

@@ -21,13 +21,14 @@ Sessions in which somebody else acted as the user are not counted. Times are RFC
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema.postgres.statements import read_statements
+from workers.collapse import columns
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
     import asyncpg
 
@@ -38,8 +39,21 @@ if TYPE_CHECKING:
 _SQL: Final = read_statements(__file__)
 
 
+class Due(NamedTuple):
+    """What of a user must be derived anew, beside last_clerk_sync."""
+
+    rows: bool
+    """Whether sessions, invitations or the user's own row say something new."""
+    names: bool
+    """Whether names do."""
+
+
+EVERYTHING: Final = Due(rows=True, names=True)
+
+
 async def derive_user_data(
-    connection: Connection, ids: Collection[uuid.UUID], *, history_limit: int
+    connection: Connection, due: Mapping[uuid.UUID, Due], *, history_limit: int
 ) -> None:
-    """Bring user_data of these users up to their rows, which must be locked."""
-    await connection.execute(_SQL["derive_user_data"], list(ids), history_limit)
+    """Bring user_data of these users, at least one, up to their rows, which must be locked."""
+    rows, names = columns(due.values())
+    await connection.execute(_SQL["derive_user_data"], list(due), rows, names, history_limit)

@@ -86,7 +86,9 @@ class _Partition:
             self.window.append(each)
             self.run = self.run + 1 if each else 0
             full = len(self.window) >= limits.least
-            if self.run >= limits.run or (full and self.ratio() > limits.ratio):
+            # The share is greater than before only after a reject: else it need not be counted.
+            due = full and (each or len(self.window) == limits.least)
+            if self.run >= limits.run or (due and self.ratio() > limits.ratio):
                 return False
         return True
 

@@ -278,7 +278,7 @@ def read_ms(value: int, field: str) -> int:
 
 def time_from_ms(ms: int) -> datetime:
     """Return the UTC time of `ms` milliseconds, exactly; `ms` as `read_ms` returns it."""
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + timedelta(0, ms // 1000, ms % 1000 * 1000)  # whole numbers: no float, and faster
 
 
 def occurred_at(envelope: Envelope) -> datetime | None:

@@ -170,8 +170,16 @@ def read_headers(raw: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
 
     The last of several headers with one name wins, as in Kafka's own `lastHeader`.
     """
+    pairs = list(raw)
+    try:
+        return {name: (value or b"").decode() for name, value in pairs}
+    except UnicodeDecodeError:
+        return _read_text(pairs)
+
+
+def _read_text(pairs: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
     headers: dict[str, str] = {}
-    for name, value in raw:
+    for name, value in pairs:
         try:
             headers[name] = (value or b"").decode()
         except UnicodeDecodeError:

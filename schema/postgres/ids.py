@@ -10,8 +10,11 @@ import re
 import uuid
 from typing import Final
 
+from asyncpg.pgproto.pgproto import UUID
+
 NAMESPACE: Final = uuid.UUID("6f1c3f0e-6f0c-5b60-9a44-6b1f0d0c5a11")
 """Ours alone; changing it changes every key."""
+_NAMESPACE: Final = NAMESPACE.bytes
 
 
 UUID_PATTERN: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -26,7 +29,12 @@ def parse_uuid(text: str) -> uuid.UUID | None:
 
 def derive_id(clerk_id: str) -> uuid.UUID:
     """Return the primary key of the row that stands for `clerk_id`."""
-    return uuid.uuid5(NAMESPACE, clerk_id)
+    # As uuid.uuid5 does, in a third of the time: every event names one or more. asyncpg's own UUID
+    # is a uuid.UUID that is made of bytes, hashed and sent by C.
+    digest = bytearray(hashlib.sha1(_NAMESPACE + clerk_id.encode(), usedforsecurity=False).digest())
+    digest[6] = digest[6] & 0x0F | 0x50  # the version
+    digest[8] = digest[8] & 0x3F | 0x80  # the variant
+    return UUID(bytes(digest[:16]))
 
 
 def derive_post_id(clerk_user_id: str, command_id: str) -> uuid.UUID:
