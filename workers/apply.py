@@ -17,7 +17,7 @@ from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
 from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
-from workers.derive import Due, derive_user_data
+from workers.derive import derive_user_data, find_due
 from workers.edit import edit_data, edit_posts
 from workers.erase import empty_organizations, erase_users
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
@@ -167,7 +167,7 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
         ),
     }
     renamed = await _record_names(connection, batch.of(NameRow).values())
-    due = _due(batch, whole=moved, renamed=renamed)
+    due = find_due(batch, moved=moved, renamed=renamed)
     if due:
         await derive_user_data(connection, due, history_limit=policy.history_limit)
     applied = await record(connection, [_outcome(event, batch, changed) for event in events])
@@ -183,15 +183,6 @@ async def _record_names(connection: Connection, names: Collection[NameRow]) -> s
         if first.setdefault(row.user_id, name) != name:
             renamed.add(row.user_id)
     return renamed
-
-
-def _due(batch: Batch, *, whole: Collection[Any], renamed: Collection[Any]) -> dict[Any, Due]:
-    """Return what of whom must be derived anew."""
-    joined = {row.user_id for row in batch.of(InvitationRow).values()}
-    signed_in = {row.user_id for row in batch.of(SessionRow).values()}
-    rows = {*whole, *joined, *signed_in}
-    users = [user.id for user in batch.of(UserRow).values() if user.creates]
-    return {user: Due(rows=user in rows, names=user in renamed) for user in users}
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:

@@ -316,8 +316,8 @@ WHERE (excluded.version, excluded.version_timestamp, excluded.version_event_id C
 RETURNING stored.id
 
 -- name: record_names
--- Keep the name of every snapshot, old or new, unless its user is erased. Returns whose history of
--- names is another now, or may be: a name that follows the same one is no news.
+-- Keep the name of every snapshot, old or new, unless its user is erased. Returns whose history
+-- is another now, or may be: a name that follows the same one is no news.
 WITH written AS (
     INSERT INTO user_names AS stored (
         user_id, version, version_timestamp, version_event_id, first_name, last_name

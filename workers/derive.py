@@ -25,12 +25,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema.postgres.statements import read_statements
 from workers.collapse import columns
+from workers.project.organizations import InvitationRow
+from workers.project.sessions import SessionRow
+from workers.project.users import UserRow
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import asyncpg
+
+    from workers.collapse import Batch
 
     Connection = (
         asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -49,6 +54,20 @@ class Due(NamedTuple):
 
 
 EVERYTHING: Final = Due(rows=True, names=True)
+
+
+def find_due(
+    batch: Batch, *, moved: Collection[uuid.UUID], renamed: Collection[uuid.UUID]
+) -> dict[uuid.UUID, Due]:
+    """Return what must be derived anew after a batch.
+
+    `moved` are those whose own rows say something new, `renamed` those whose names do.
+    """
+    joined = {row.user_id for row in batch.of(InvitationRow).values()}
+    signed_in = {row.user_id for row in batch.of(SessionRow).values()}
+    rows = {*moved, *joined, *signed_in}
+    users = [user.id for user in batch.of(UserRow).values() if user.creates]
+    return {user: Due(rows=user in rows, names=user in renamed) for user in users}
 
 
 async def derive_user_data(
