@@ -149,11 +149,11 @@ def _explain(error: Exception) -> str:
 
 async def _apply_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
-    written, moved, seen = await _write_users(connection, batch.of(UserRow))
+    users = await _write_users(connection, batch.of(UserRow))
     deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
     posts, edited = await edit_posts(connection, batch.of(PostRow).values())
     changed: Changed = {
-        UserRow: written,
+        UserRow: users.changed,
         DeletionRow: deleted,
         PostRow: posts,
         DataRow: await edit_data(connection, batch.of(DataRow).values()),
@@ -167,11 +167,11 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
         ),
     }
     renamed = await _record_names(connection, batch.of(NameRow).values())
-    due = find_due(batch, moved=moved, renamed=renamed)
+    due = find_due(batch, new=users.new, moved=users.moved, renamed=renamed)
     if due:
         await derive_user_data(connection, due, history_limit=policy.history_limit)
     applied = await record(connection, [_outcome(event, batch, changed) for event in events])
-    return _Done(applied, seen | ended | edited)
+    return _Done(applied, users.seen | ended | edited)
 
 
 async def _record_names(connection: Connection, names: Collection[NameRow]) -> set[Any]:
@@ -205,26 +205,26 @@ async def _fetch(
     return await connection.fetch(_SQL[name], *columns(rows)) if rows else []
 
 
-async def _write_users(
-    connection: Connection, users: Mapping[Any, UserRow]
-) -> tuple[set[Any], set[Any], Changes]:
-    """Write snapshots and stubs; those who are only mentioned are locked, if they are there.
+class _Written(NamedTuple):
+    """What became of users."""
 
-    Returns who changed; whose data is to be derived, for more has changed than the latest event;
-    and of whom others must be told.
-    """
+    changed: set[Any]
+    new: set[Any]
+    moved: set[Any]
+    """Of whom more has changed than the latest event."""
+    seen: Changes
+
+
+async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> _Written:
+    """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
     if not users:
-        return set(), set(), Changes()
+        return _Written(set(), set(), set(), Changes())
     # Almost all are there: one column says so, where to try to insert them takes twenty-one.
     there = {row["id"] for row in await connection.fetch(_SQL["find_users"], list(users))}
     missing = [user[:-1] for user in users.values() if user.creates and user.id not in there]
     found = await _fetch(connection, "insert_users", missing)
     new = {row["id"] for row in found}
-    known = [
-        user[:-1]
-        for user in users.values()
-        if user.id not in new and (user.creates or user.id in there)
-    ]
+    known = [user[:-1] for user in users.values() if user.id not in new]
     found += await _fetch(connection, "upsert_users", known)
     changed = {row["id"] for row in found}
     others = [
@@ -234,17 +234,10 @@ async def _write_users(
     ]
     if others:
         await connection.execute(_SQL["raise_users"], *columns(others))
-    moved = {row["id"] for row in found if row["moved"]} | {other[0] for other in others}
-    return (
-        changed,
-        moved,
-        Changes(
-            created=frozenset(row["id"] for row in found if row["created"]),
-            others=frozenset(
-                row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)
-            ),
-        ),
-    )
+    moved = {row["id"] for row in found if row["moved"]} | {user[0] for user in others}
+    differ = {row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)}
+    created = frozenset(row["id"] for row in found if row["created"])
+    return _Written(changed, new, moved, Changes(created=created, others=frozenset(differ)))
 
 
 async def _delete_users(

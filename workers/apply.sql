@@ -5,8 +5,8 @@ SELECT id FROM users WHERE id = ANY($1::uuid[])
 -- name: insert_users
 -- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
 -- order; and with every unique index to tell a conflict, because whoever finds one in an index
--- that is not asked for waits while others wait for him. Returns who is new, whether it is more
--- than a name, and that all must be derived.
+-- that is not asked for waits while others wait for him. Returns who is new, and whether it is
+-- more than a name.
 INSERT INTO users (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,

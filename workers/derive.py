@@ -31,7 +31,7 @@ from workers.project.users import UserRow
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     import asyncpg
 
@@ -57,17 +57,18 @@ EVERYTHING: Final = Due(rows=True, names=True)
 
 
 def find_due(
-    batch: Batch, *, moved: Collection[uuid.UUID], renamed: Collection[uuid.UUID]
+    batch: Batch, *, new: set[uuid.UUID], moved: set[uuid.UUID], renamed: set[uuid.UUID]
 ) -> dict[uuid.UUID, Due]:
     """Return what must be derived anew after a batch.
 
-    `moved` are those whose own rows say something new, `renamed` those whose names do.
+    `new` are those who had no row, `moved` those whose own rows say something new, `renamed` those
+    whose names do.
     """
     joined = {row.user_id for row in batch.of(InvitationRow).values()}
     signed_in = {row.user_id for row in batch.of(SessionRow).values()}
-    rows = {*moved, *joined, *signed_in}
+    rows, names = new | moved | joined | signed_in, new | renamed
     users = [user.id for user in batch.of(UserRow).values() if user.creates]
-    return {user: Due(rows=user in rows, names=user in renamed) for user in users}
+    return {user: Due(rows=user in rows, names=user in names) for user in users}
 
 
 async def derive_user_data(
