@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-three statements at most, whatever the batch holds. Every row is a function of the set of
+Twenty-four statements at most, whatever the batch holds. Every row is a function of the set of
 events seen, so that applying a batch again changes nothing.
 """
 
@@ -168,8 +168,7 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
     }
     renamed = await _record_names(connection, batch.of(NameRow).values())
     due = find_due(batch, new=users.new, moved=users.moved, renamed=renamed)
-    if due:
-        await derive_user_data(connection, due, history_limit=policy.history_limit)
+    await derive_user_data(connection, due, history_limit=policy.history_limit)
     applied = await record(connection, [_outcome(event, batch, changed) for event in events])
     return _Done(applied, users.seen | ended | edited)
 

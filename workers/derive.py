@@ -74,6 +74,11 @@ def find_due(
 async def derive_user_data(
     connection: Connection, due: Mapping[uuid.UUID, Due], *, history_limit: int
 ) -> None:
-    """Bring user_data of these users, at least one, up to their rows, which must be locked."""
-    rows, names = columns(due.values())
-    await connection.execute(_SQL["derive_user_data"], list(due), rows, names, history_limit)
+    """Bring user_data of these users up to their rows, which must be locked."""
+    more = {user: each for user, each in due.items() if any(each)}
+    others = [user for user in due if user not in more]
+    if more:
+        rows, names = columns(more.values())
+        await connection.execute(_SQL["derive_user_data"], list(more), rows, names, history_limit)
+    if others:
+        await connection.execute(_SQL["note_latest"], others)
