@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
-EVENTS = 60_000
+EVENTS = 30_000
 USERS = 5_000
 NAIVE = 500
 BATCH = 500
