@@ -66,7 +66,8 @@ def find_due(
     """
     joined = {row.user_id for row in batch.of(InvitationRow).values()}
     signed_in = {row.user_id for row in batch.of(SessionRow).values()}
-    rows, names = new | moved | joined | signed_in, new | renamed
+    rows = new | moved | joined | signed_in
+    names = rows | renamed
     users = [user.id for user in batch.of(UserRow).values() if user.creates]
     return {user: Due(rows=user in rows, names=user in names) for user in users}
 
