@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-DEVELOPING = frozenset({"test", "lint", "bench"})
-"""The console's commands that need the tools of developers too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +33,12 @@ class Extent:
 
 STACK = Extent(name="stack", lock="deploy/stack.lock", megabytes=450)
 TEST = Extent(name="test", lock="tests/test.lock", megabytes=900)
+BENCH = Extent(name="bench", lock="tests/bench/bench.lock", megabytes=1050)
+EXTENTS = (STACK, TEST, BENCH)
+"""Each has all of the one before it, in the same versions."""
+
+DEVELOPING = {"test": TEST, "lint": TEST, "bench": BENCH}
+"""The console's commands that need the tools of developers too."""
 
 
 class EnvironmentRefusedError(Exception):
@@ -70,9 +74,10 @@ class Environment:
     def has(self, extent: Extent) -> bool:
         """Tell whether so much, or more, is installed and up to date."""
         written = self._written_stamp()
-        enough = (TEST,) if extent is TEST else (STACK, TEST)
+        enough = EXTENTS[EXTENTS.index(extent) :]
         return os.access(self.python, os.X_OK) and any(
-            written == self.stamp_for(each) for each in enough
+            written.startswith(f"{each.name} ") and written == self.stamp_for(each)
+            for each in enough
         )
 
     def stamp_for(self, extent: Extent) -> str:
@@ -95,8 +100,10 @@ class Environment:
         with self._alone():
             if self.has(extent):
                 return
-            if self._written_stamp().startswith(TEST.name):
-                extent = TEST  # who had the tools keeps them
+            written = self._written_stamp()
+            for more in EXTENTS[EXTENTS.index(extent) :]:
+                if written.startswith(f"{more.name} "):
+                    extent = more  # who had the tools keeps them
             self._require_space(extent)
             self._install(extent)
             self.stamp.write_text(self.stamp_for(extent))
@@ -151,7 +158,7 @@ def start_console(arguments: Sequence[str]) -> NoReturn:
     Ends with exit code 1 and a message where there can be no environment.
     """
     environment = Environment()
-    extent = TEST if DEVELOPING.intersection(arguments[:1]) else STACK
+    extent = DEVELOPING.get("".join(arguments[:1]), STACK)
     try:
         if not environment.has(extent):
             environment.make(extent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotation
 from typing import Annotated
 
 from cyclopts import App, Parameter, validators
@@ -215,3 +216,50 @@ def test(*pytest_arguments: AnyOption) -> int:
     from deploy.check import check
 
     return check(pytest_arguments, open_console())
+
+
+@app.command(group=UPKEEP)
+def bench(
+    *figures: str,
+    quick: Flag = False,
+    runs: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    json: Path | None = None,
+    compare: Path | None = None,
+    read: Path | None = None,
+    out: Path | None = None,
+) -> int:
+    """Measure how fast clerkwork is, beside what the machine can do and what is usually written.
+
+    Prints a table, draws a plot for each figure, and writes JSON for a comparison with a later
+    run. Exit code 1: something failed, or is worse than in the run that it is compared with.
+
+    Parameters
+    ----------
+    figures
+        What to measure, such as ingest; everything unless given.
+    quick
+        Go through everything once, with little of it: the figures mean nothing.
+    runs
+        How often; five times unless given.
+    json
+        Where the results go; a file of its own below `out` unless given.
+    compare
+        The results of an earlier run.
+    read
+        Measure nothing: tell, draw and compare what these results say.
+    out
+        Where plots go; .clerkwork/bench unless given.
+    """
+    from tests.bench.command import OUT, Wishes
+    from tests.bench.command import bench as run_bench
+
+    wishes = Wishes(
+        figures=figures,
+        quick=quick,
+        runs=runs,
+        json=json,
+        compare=compare,
+        read=read,
+        out=out or OUT,
+    )
+    return run_bench(wishes, open_console())

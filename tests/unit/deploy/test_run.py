@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.environment import (
+    BENCH,
+    EXTENTS,
     STACK,
     TEST,
     Environment,
@@ -43,8 +45,8 @@ name = "clerkwork"
 def environment(tmp_path: Path) -> Environment:
     """A project with locks and an interpreter, but no stamp."""
     project = Environment(root=tmp_path)
-    for extent in (STACK, TEST):
-        (tmp_path / extent.lock).parent.mkdir()
+    for extent in EXTENTS:
+        (tmp_path / extent.lock).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / extent.lock).write_text(extent.name)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     project.python.parent.mkdir(parents=True)
@@ -126,7 +128,16 @@ def test_without_a_stamp_nothing_is_installed(environment: Environment) -> None:
 
 @pytest.mark.parametrize(
     ("installed", "wanted", "enough"),
-    [(STACK, STACK, True), (TEST, TEST, True), (TEST, STACK, True), (STACK, TEST, False)],
+    [
+        (STACK, STACK, True),
+        (TEST, TEST, True),
+        (TEST, STACK, True),
+        (STACK, TEST, False),
+        (BENCH, STACK, True),
+        (BENCH, TEST, True),
+        (BENCH, BENCH, True),
+        (TEST, BENCH, False),
+    ],
 )
 def test_test_lock_satisfies_stack_lock(
     environment: Environment, installed: Extent, wanted: Extent, *, enough: bool
@@ -135,6 +146,21 @@ def test_test_lock_satisfies_stack_lock(
     environment.stamp.write_text(environment.stamp_for(installed))
 
     assert environment.has(wanted) is enough
+
+
+@pytest.mark.parametrize(("less", "more"), [(STACK, TEST), (TEST, BENCH)])
+def test_each_lock_has_all_of_the_one_before_it(less: Extent, more: Extent) -> None:
+    """Whoever gets more tools gets no other versions of what is there already."""
+    versions = [
+        {
+            line.split(" ")[0]
+            for line in (ROOT / extent.lock).read_text().splitlines()
+            if "==" in line
+        }
+        for extent in (less, more)
+    ]
+
+    assert versions[0] - versions[1] == set()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""`clerkwork bench`: measure, tell, draw and compare."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import uvloop
+
+from deploy.environment import ROOT
+from deploy.errors import OperatorError
+from tests.bench.compare import compare, tell_changes
+from tests.bench.report import broken_promises, report
+from tests.bench.results import read_results
+from tests.bench.run import load_experiments, run_experiments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from tests.bench.results import Results
+
+OUT: Final = ROOT / ".clerkwork/bench"
+RUNS: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What `clerkwork bench` is asked for."""
+
+    figures: Sequence[str] = ()
+    """Names of experiments; all without any."""
+
+    quick: bool = False
+    runs: int | None = None
+    json: Path | None = None
+    compare: Path | None = None
+    read: Path | None = None
+    """Measure nothing: take what this file has."""
+
+    out: Path = OUT
+
+
+def bench(wishes: Wishes, console: Console) -> int:
+    """Return the exit code: 1 when an experiment failed, or something is worse than before.
+
+    A promise that is not kept is told of and changes nothing: on another machine, or beside
+    others, figures are other ones. Raises OperatorError when a file cannot be read.
+    """
+    before = _read(wishes.compare) if wishes.compare else None
+    if wishes.read:
+        results = _read(wishes.read)
+    else:
+        experiments = load_experiments(wishes.figures)
+        path = wishes.json or wishes.out / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+        runs = wishes.runs or (1 if wishes.quick else RUNS)
+        results = uvloop.run(
+            run_experiments(
+                experiments, runs=runs, quick=wishes.quick, path=path, tell=console.print
+            )
+        )
+        console.print(f"written to {path}\n", markup=False)
+    report(results, console)
+    _tell_promises(results, console)
+    _draw(results, wishes.out, console)
+    worse = tell_changes(compare(before, results), console) if before else 0
+    return max(worse, int(any(each.failed for each in results.experiments)))
+
+
+def _read(path: Path) -> Results:
+    try:
+        return read_results(path)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise OperatorError(f"{path} cannot be read as results of a bench: {error}") from None
+
+
+def _tell_promises(results: Results, console: Console) -> None:
+    if broken := broken_promises(results):
+        console.print(f"\nNot what was promised: {', '.join(broken)}", markup=False)
+
+
+def _draw(results: Results, directory: Path, console: Console) -> None:
+    if not importlib.util.find_spec("matplotlib"):
+        console.print("\nNo plots: `deploy/run bench` installs what draws them.")
+        return
+    from tests.bench.plot import plot  # noqa: PLC0415  # see above
+
+    pictures = plot(results, directory)
+    console.print(f"\n{len(pictures)} plots in {directory}", markup=False)

@@ -1,0 +1,84 @@
+"""A webhook through ingest: how many a second one process takes, and how long they wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.bench.figure import LIMIT, NAIVE, OURS, Experiment, Figure, Promise
+from tests.bench.paced import pace, percentiles
+from tests.bench.webhooks import make_webhooks
+from tests.bench.wrk import measure_rate, write_requests
+from tests.factories import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from tests.bench.bench import Bench, Server
+
+DISTINCT: Final = 4_000
+
+
+async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
+    """Measure each of them alone: as much as it takes, and then half of that by the clock."""
+    webhooks = make_webhooks(bench.choose(DISTINCT, 200))
+    path = write_requests(webhooks, bench.directory / "webhooks")
+    found: dict[str, Mapping[str, float]] = {}
+    for who, server in _contestants(bench).items():
+        async with server as running:
+            found[who] = await _measure_one(bench, running, webhooks, path)
+    return found
+
+
+def _contestants(bench: Bench) -> Mapping[str, AbstractAsyncContextManager[Server]]:
+    return {
+        LIMIT: bench.serving("tests.bench.rivals.bare"),
+        OURS: bench.serving(
+            "ingest", port_variable="INGEST_PORT", CLERK_WEBHOOK_SIGNING_SECRET=SECRET
+        ),
+        NAIVE: bench.serving("tests.bench.rivals.ingest"),
+    }
+
+
+async def _measure_one(
+    bench: Bench, server: Server, webhooks: Sequence[bytes], path: Path
+) -> Mapping[str, float]:
+    found = await measure_rate(bench, server, path)
+    latencies = await pace(
+        server, webhooks, rate=min(found["rate"] / 2, 10_000), seconds=bench.choose(5, 0.5)
+    )
+    return {**found, **percentiles(latencies), "memory": server.rss_mb()}
+
+
+EXPERIMENT: Final = Experiment(
+    name="ingest",
+    says="Signed webhooks of about 2 kB, each of another event, to one process on its own core;"
+    " 202 once all of Kafka has it.",
+    contestants={
+        LIMIT: "a bare aiohttp handler with uvloop, that reads the body and answers",
+        OURS: "ingest with everything on",
+        NAIVE: "FastAPI, svix, and a send that is waited for",
+    },
+    figures=(
+        Figure(
+            name="rate",
+            says="webhooks that one core takes in a second",
+            unit="/s",
+            promises=(Promise(bound=0.35),),
+        ),
+        Figure(name="cpu", says="CPU time for each webhook", unit="us", better="less"),
+        Figure(name="core", says="share of its core that the server had; 100 is all", unit="%"),
+        Figure(name="p50", says="answer at half of the rate, median", unit="ms", better="less"),
+        Figure(name="p95", says="answer at half of the rate, p95", unit="ms", better="less"),
+        Figure(
+            name="p99",
+            says="answer at half of the rate (of at most 20,000), p99",
+            unit="ms",
+            better="less",
+            promises=(Promise(bound=25, of=None),),
+        ),
+        Figure(name="memory", says="resident memory afterwards", unit="MB", better="less"),
+    ),
+    measure=measure,
+)
