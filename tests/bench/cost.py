@@ -21,7 +21,7 @@ from schema.kafka.topics import USER_CHANGES, USER_EVENTS
 from schema.postgres.statements import read_statements
 from tests.bench.cost_meter import size_of
 from tests.bench.growth_events import make_events
-from tests.bench.growth_stage import make_signer, staged
+from tests.bench.growth_stage import Backlog, make_signer, staged
 from tests.factories import SECRET, sign
 from tests.waiting import until
 
@@ -77,26 +77,27 @@ def count_published(port: int) -> int:
 
 
 async def measure(data: Path, *, users: int, events: int) -> dict[str, Any]:
-    """Send so many events and return what that took."""
-    requests = make_requests(events, users=users, seed=events)
-    pem, _token = make_signer()
+    """Send so many events over a database that is kept there, and return what that took."""
     async with staged(data / str(users), users, tuned=True) as stage:
-        with contextlib.ExitStack() as running:
-            start = running.enter_context
-            ingest, port = start(
-                stage.running("ingest", "INGEST_PORT", CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
-            )
-            worker, _ = start(stage.running("workers", "WORKER_METRICS_PORT"))
-            relay, relay_port = start(stage.running("workers.relay", "RELAY_METRICS_PORT"))
-            api, _ = start(stage.running("api", "API_PORT", CLERK_JWT_KEY=pem))
-            processes = {"ingest": ingest, "worker": worker, "relay": relay, "API": api}
-            await _settle(stage, relay_port)
-            return await _measure(
-                stage,
-                requests,
-                {name: each.pid for name, each in processes.items()},
-                ports=(port, relay_port),
-            )
+        return await measure_cost(stage, events=events, seed=events)
+
+
+async def measure_cost(stage: Stage, *, events: int, seed: int) -> dict[str, Any]:
+    """Send so many events and return what that took."""
+    requests = make_requests(events, users=stage.users, seed=seed)
+    pem, _token = make_signer()
+    with contextlib.ExitStack() as running:
+        start = running.enter_context
+        ingest, port = start(
+            stage.running("ingest", "INGEST_PORT", CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
+        )
+        worker, _ = start(stage.running("workers", "WORKER_METRICS_PORT"))
+        relay, relay_port = start(stage.running("workers.relay", "RELAY_METRICS_PORT"))
+        api, _ = start(stage.running("api", "API_PORT", CLERK_JWT_KEY=pem))
+        processes = {"ingest": ingest, "worker": worker, "relay": relay, "API": api}
+        await _settle(stage, relay_port)
+        pids = {name: each.pid for name, each in processes.items()}
+        return await _measure(stage, requests, pids, ports=(port, relay_port))
 
 
 async def _settle(stage: Stage, relay_port: int) -> None:
@@ -109,13 +110,14 @@ async def _settle(stage: Stage, relay_port: int) -> None:
 async def _measure(
     stage: Stage, requests: Sequence[bytes], pids: Mapping[str, int], *, ports: tuple[int, int]
 ) -> dict[str, Any]:
-    count, applied = len(requests), await stage.count_applied()
+    count = len(requests)
+    backlog = Backlog(stage=stage, begins=await stage.find_ends(), count=count)
     before = await _measure_sizes(stage)
     meter = stage.meter(pids)
     reading, last = await meter.read(), await stage.database.fetchval(_SQL["find_last"])
     published = count_published(ports[1])
     await post_all(ports[0], requests)
-    await stage.reach(applied + count)
+    await backlog.reach(count)
     told = await stage.database.fetchval(_SQL["count_told"], last)
     await until(
         lambda: asyncio.to_thread(count_published, ports[1]),

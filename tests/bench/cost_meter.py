@@ -62,6 +62,11 @@ class Used:
     cpu_s: Mapping[str, float]
     wal: Wal
 
+    @property
+    def server_s(self) -> float:
+        """The time of PostgreSQL, all its processes together."""
+        return sum(each for name, each in self.cpu_s.items() if name.startswith("PostgreSQL"))
+
     @classmethod
     def between(cls, before: Reading, after: Reading, *, wal: Wal) -> Self:
         """Return the difference of two readings."""

@@ -17,17 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schema.kafka.topics import USER_EVENTS
-from tests.bench.growth_stage import staged
+from tests.bench.growth_stage import Backlog, staged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bench.growth_stage import Stage
 
-EVERY_S: Final = 1.0
+EVERY_S: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,66 +37,56 @@ class Look:
     memory_mb: float
 
 
-async def count_waiting(stage: Stage) -> int:
-    """Return how many events Kafka has that are not applied."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=stage.stack.bootstrap_servers)
-    async with consumer:
-        numbers = range(USER_EVENTS.partitions)
-        partitions = [TopicPartition(USER_EVENTS.name, number) for number in numbers]
-        ends = await consumer.end_offsets(partitions)
-    return sum(ends.values()) - await stage.count_applied()
+async def find_backlog(stage: Stage) -> Backlog:
+    """Return what waits."""
+    ends, applied = await stage.find_ends(), await stage.find_applied()
+    begins = {partition: applied.get(partition, 0) for partition in ends}
+    return Backlog(stage=stage, begins=begins, count=sum(ends.values()) - sum(begins.values()))
 
 
-async def drain(stage: Stage) -> list[Look]:
-    """Let a worker apply what waits, and look at it every second."""
-    waiting, before = await count_waiting(stage), await stage.count_applied()
-    looks: list[Look] = []
-    with stage.running("workers", "WORKER_METRICS_PORT") as (worker, _port):
+async def drain(backlog: Backlog) -> list[Look]:
+    """Let a worker apply what waits, and look at it twice a second."""
+    looks = [Look(seconds=0.0, applied=0, memory_mb=0.0)]
+    with backlog.stage.running("workers", "WORKER_METRICS_PORT") as (worker, _port):
         process, begun = psutil.Process(worker.pid), time.perf_counter()
-        while not looks or looks[-1].applied < waiting:
+        while looks[-1].applied < backlog.count:
             await asyncio.sleep(EVERY_S)
-            applied = await stage.count_applied() - before
+            applied = await backlog.count_applied()
             memory_mb = process.memory_info().rss / 2**20
-            looks.append(
-                Look(
-                    seconds=time.perf_counter() - begun,
-                    applied=applied,
-                    memory_mb=memory_mb,
-                )
-            )
+            seconds = time.perf_counter() - begun
+            looks.append(Look(seconds=seconds, applied=applied, memory_mb=memory_mb))
     return looks
 
 
 def compare_tenths(looks: Sequence[Look]) -> dict[str, float]:
     """Return rate and memory of the first tenth of the events, and of the last."""
     total = looks[-1].applied
-    first = [look for look in looks if look.applied <= total / 10]
-    last = [look for look in looks if look.applied >= total * 9 / 10]
+    begun = max(n for n, look in enumerate(looks) if look.applied == looks[0].applied)
+    first = next(n for n, look in enumerate(looks) if look.applied >= total / 10)
+    last = max(n for n, look in enumerate(looks) if look.applied <= total * 9 / 10)
     return {
         "events": total,
         "seconds": looks[-1].seconds,
-        "first_per_s": _rate(first),
-        "last_per_s": _rate(last),
-        "first_mb": max(look.memory_mb for look in first),
-        "last_mb": max(look.memory_mb for look in last),
+        "first_per_s": _rate(looks[begun], looks[first]),
+        "last_per_s": _rate(looks[last], looks[-1]),
+        "first_mb": max(look.memory_mb for look in looks[: first + 1]),
+        "last_mb": max(look.memory_mb for look in looks[last:]),
         "most_mb": max(look.memory_mb for look in looks),
     }
 
 
-def _rate(looks: Sequence[Look]) -> float:
-    begun = next(look for look in looks if look.applied)
-    ended = looks[-1]
-    return (ended.applied - begun.applied) / max(EVERY_S, ended.seconds - begun.seconds)
+def _rate(begun: Look, ended: Look) -> float:
+    return (ended.applied - begun.applied) / (ended.seconds - begun.seconds)
 
 
 async def measure(data: Path, *, users: int, publish: int) -> dict[str, Any] | None:
     """Make the backlog, or measure it."""
-    async with staged(data / str(users), users) as stage:
+    async with staged(data / str(users), users, tuned=True) as stage:
         if publish:
             await stage.publish(publish, seed=publish)
-            print(f"{await count_waiting(stage):,} wait")
+            print(f"{(await find_backlog(stage)).count:,} wait")
             return None
-        looks = await drain(stage)
+        looks = await drain(await find_backlog(stage))
     points = [[round(look.seconds, 1), look.applied, round(look.memory_mb)] for look in looks]
     return compare_tenths(looks) | {"users": users, "points": points}
 

@@ -78,7 +78,7 @@ async def measure_lock(stage: Stage) -> dict[str, float]:
 
 async def measure(data: Path, users: int) -> dict[str, Any]:
     """Measure both."""
-    async with staged(data / str(users), users) as stage:
+    async with staged(data / str(users), users, tuned=True) as stage:
         await stage.database.execute("VACUUM ANALYZE")
         sizes = await measure_sizes(stage)
         return {"users": users, "sizes": sizes, "lock": await measure_lock(stage)}

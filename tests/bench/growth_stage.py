@@ -7,12 +7,12 @@ import contextlib
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import jwt
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.stack import Stack
+    from tests.bench.bench import Bench
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -40,7 +41,6 @@ TUNED: Final[Mapping[str, str]] = {
     "shared_buffers": "4GB",
     "max_wal_size": "32GB",
     "checkpoint_timeout": "30min",
-    "wal_compression": "lz4",
 }
 """Settings of PostgreSQL for a database that is larger than a laptop's."""
 _SQL: Final = read_statements(__file__)
@@ -83,22 +83,65 @@ class Stage:
         """Return what reads the use of the stack and of these processes."""
         return Meter(stack=self.stack, database=self.database, processes=processes)
 
-    async def publish(self, count: int, *, seed: int) -> None:
-        """Put so many events on Kafka."""
+    async def publish(self, count: int, *, seed: int) -> Backlog:
+        """Put so many events on Kafka, and return what tells how far they are applied."""
         servers = self.stack.bootstrap_servers
+        before = await self.find_ends()
         async with AIOKafkaProducer(
             bootstrap_servers=servers, max_batch_size=1 << 20, linger_ms=0
         ) as producer:
             await producer.partitions_for(USER_EVENTS.name)
             await publish_events(producer, count, users=self.users, seed=seed)
+        return Backlog(stage=self, begins=before, count=count)
+
+    async def find_ends(self) -> dict[int, int]:
+        """Return where each partition ends."""
+        async with AIOKafkaConsumer(bootstrap_servers=self.stack.bootstrap_servers) as consumer:
+            numbers = range(USER_EVENTS.partitions)
+            ends = await consumer.end_offsets(
+                [TopicPartition(USER_EVENTS.name, number) for number in numbers]
+            )
+        return {place.partition: offset for place, offset in ends.items()}
+
+    async def find_applied(self) -> dict[int, int]:
+        """Return how far each partition is applied, those that are begun."""
+        rows = await self.database.fetch(_SQL["find_applied"])
+        return {row["partition"]: row["next_offset"] for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """Events that wait in Kafka, or have waited."""
+
+    stage: Stage
+    begins: Mapping[int, int]
+    """Where they begin in each partition."""
+    count: int
 
     async def count_applied(self) -> int:
-        """Return how far the partitions are applied, all together."""
-        return int(await self.database.fetchval(_SQL["count_applied"]))
+        """Return how many of them are applied."""
+        applied = await self.stage.find_applied()
+        return sum(
+            max(0, applied.get(partition, first) - first)
+            for partition, first in self.begins.items()
+        )
 
     async def reach(self, count: int, *, within_s: float = 600) -> None:
         """Wait until so many are applied."""
         await until(self.count_applied, lambda found: found >= count, within_s=within_s)
+
+
+@contextlib.asynccontextmanager
+async def over(bench: Bench, users: int) -> AsyncIterator[Stage]:
+    """Have a database with so many users over the Kafka and the PostgreSQL of a bench."""
+    async with bench.database() as url:
+        await fill(url, users)
+        database = await asyncpg.connect(url)
+        try:
+            stack = replace(bench.stack, database_url=url)
+            yield Stage(stack=stack, database=database, users=users, logs=bench.directory)
+        finally:
+            await database.close()
 
 
 @contextlib.asynccontextmanager

@@ -1,3 +1,3 @@
--- name: count_applied
--- How far the partitions are applied, all together.
-SELECT coalesce(sum(next_offset), 0) FROM applied_offsets WHERE topic = 'clerk.user-events'
+-- name: find_applied
+-- How far the partitions are applied.
+SELECT partition, next_offset FROM applied_offsets WHERE topic = 'clerk.user-events'
