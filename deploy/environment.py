@@ -76,8 +76,7 @@ class Environment:
         written = self._written_stamp()
         enough = EXTENTS[EXTENTS.index(extent) :]
         return os.access(self.python, os.X_OK) and any(
-            written.startswith(f"{each.name} ") and written == self.stamp_for(each)
-            for each in enough
+            written == self.stamp_for(each) for each in enough
         )
 
     def stamp_for(self, extent: Extent) -> str:

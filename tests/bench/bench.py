@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import asyncpg
+import msgspec
 import psutil
 
 from deploy.migrate import migrate
@@ -33,6 +34,10 @@ T = TypeVar("T")
 
 TEMPLATE: Final = "bench_template"
 """The name of a migrated, empty database that others are copied from."""
+
+
+class RivalError(Exception):
+    """A process that something is compared with came to no end; the message has its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +107,13 @@ class Bench:
         """Return how much there is to do."""
         return quick if self.quick else full
 
+    def keep(self, name: str, content: bytes) -> Path:
+        """Write a file for the processes that are run; return its path."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / name
+        path.write_bytes(content)
+        return path
+
     async def prepare(self) -> None:
         """Make topics, and a database to copy."""
         async with connected_admin({"bootstrap_servers": self.stack.bootstrap_servers}) as admin:
@@ -150,7 +162,7 @@ class Bench:
             command=["taskset", "-c", listed, sys.executable, "-m", *module],
             environment=self.environment(**{port_variable: str(port)}, **variables),
             log=self.directory / f"{module[0]}.log",
-            ready=partial(_answers, port),
+            ready=partial(answers, port),
         )
         process = Process(program)
         await asyncio.to_thread(process.start)
@@ -158,6 +170,25 @@ class Bench:
             yield Server(pid=process.pid, port=port)
         finally:
             await asyncio.to_thread(process.stop)
+
+    async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
+        """Run `python -m module …` on the server's core to its end; return the JSON it prints.
+
+        Raises RivalError when it fails; its log says why.
+        """
+        listed = ",".join(map(str, self.cores.server))
+        log = self.directory / f"{module[0]}.log"
+        with log.open("ab") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *("taskset", "-c", listed, sys.executable, "-m", *module),
+                env=self.environment(**variables),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+            )
+            said, _ = await process.communicate()
+        if process.returncode:
+            raise RivalError(f"{module[0]} ended with {process.returncode}:\n{log.read_text()}")
+        return msgspec.json.decode(said, type=dict[str, float])
 
     def postgres_cpu_s(self) -> float:
         """Return the CPU time that PostgreSQL has used, those of its processes that ended too."""
@@ -211,7 +242,7 @@ async def execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Tell whether somebody serves there; who says not yet does not."""
     try:
         urllib.request.urlopen(f"http://{LOOPBACK}:{port}/readyz", timeout=5).close()

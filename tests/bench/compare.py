@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 
 from tests.bench.figure import LIMIT, NAIVE
-from tests.bench.report import show
+from tests.bench.report import WIDTH, show
 from tests.bench.spread import Spread, spread_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _compare_figure(before: Measured, now: Measured, figure: Figure) -> Iterator
     for who in now.contestants:
         if who in {LIMIT, NAIVE}:
             continue
-        shares = [each.share(figure, who, LIMIT) for each in (before, now)]
+        shares = [each.share_of_limit(figure, who) for each in (before, now)]
         old, new = shares if all(shares) else [_values(each, figure, who) for each in (before, now)]
         if old and new:
             more = figure.better == "more" or all(shares)
@@ -95,7 +95,7 @@ def tell_changes(changes: Sequence[Change], console: Console) -> int:
             change.name, compared, _show(change.before), _show(change.now), change.verdict
         )
     console.print()
-    console.print(table)
+    console.print(table, width=max(console.width, WIDTH), crop=False)
     return int(any(change.verdict == "worse" for change in changes))
 
 

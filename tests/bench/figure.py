@@ -49,6 +49,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     better: Literal["more", "less"] = "more"
     promises: tuple[Promise, ...] = ()
+    of_limit: bool = True
+    """Whether the limit has such a figure too, to be a share of."""
 
     def share(self, value: float, of: float) -> float:
         """Return how near a value comes to another one: 1 is as good, 0.5 half as good."""
@@ -58,6 +60,17 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     def within(self, value: float, bound: float) -> bool:
         """Tell whether a value keeps a bound in the figure's own unit."""
         return value >= bound if self.better == "more" else value <= bound
+
+
+CORE: Final = Figure(
+    name="core",
+    says="share of its core that the server had; with less than 100 it was not the limit",
+    unit="%",
+    of_limit=False,
+)
+MEMORY: Final = Figure(
+    name="memory", says="resident memory afterwards", unit="MB", better="less", of_limit=False
+)
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.bench.results import Measured, Results
     from tests.bench.spread import Spread
 
+WIDTH: Final = 120
+"""Of tables, in a pipe too."""
+
 
 def report(results: Results, console: Console) -> None:
     """Print the machine, and a table for each experiment."""
@@ -31,7 +34,7 @@ def report(results: Results, console: Console) -> None:
             console.print(f"  {name}: {title}", markup=False)
         if measured.failed:
             console.print(f"  broken off by {measured.failed}", markup=False)
-        console.print(make_table(measured))
+        console.print(make_table(measured), width=max(console.width, WIDTH), crop=False)
 
 
 def make_table(measured: Measured) -> Table:
@@ -40,10 +43,10 @@ def make_table(measured: Measured) -> Table:
     table.add_column("figure")
     table.add_column("of")
     for title in ("median", "least", "most"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
     for title in ("of the limit", "promise"):
-        table.add_column(title, justify="right")
+        table.add_column(title, no_wrap=True)
     for figure in measured.figures:
         for cells in _lines(measured, figure):
             table.add_row(*cells)
@@ -55,7 +58,7 @@ def _lines(measured: Measured, figure: Figure) -> Iterator[tuple[str, ...]]:
         if not (samples := measured.of(figure.name, who)):
             continue
         spread = spread_of(samples)
-        share = None if who == LIMIT else measured.share(figure, who, LIMIT)
+        share = measured.share_of_limit(figure, who)
         promises = [
             tell_promise(measured, figure, each) for each in figure.promises if each.who == who
         ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tests.bench.figure import Curve, Experiment, Figure
+from tests.bench.figure import LIMIT, Curve, Experiment, Figure
 from tests.bench.machine import Machine
 from tests.bench.spread import Spread, shares_of, spread_of
 
@@ -43,6 +43,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return spread_of(shares_of(figure, ours, theirs))
 
+    def share_of_limit(self, figure: Figure, contestant: str) -> Spread | None:
+        """Return how near a contestant comes to the limit, None where that says nothing."""
+        compared = figure.of_limit and contestant != LIMIT
+        return self.share(figure, contestant, LIMIT) if compared else None
+
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured on one machine, one time."""
@@ -73,7 +78,7 @@ def collect(
     for run in runs:
         for contestant, values in run.items():
             for figure, value in values.items():
-                samples[figure].setdefault(contestant, []).append(value)
+                samples[figure].setdefault(contestant, []).append(float(value))
     return Measured(
         name=experiment.name,
         says=experiment.says,
