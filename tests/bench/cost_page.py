@@ -24,6 +24,7 @@ from tests.bench.cost_month import (
     find_needs,
     read_measured,
 )
+from tests.bench.growth import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PAGE: Final = MEASURED.with_suffix(".md")
 MONTH: Final = Load(events_per_s=1_000, users=1_000_000)
 INTERNET: Final = Load(events_per_s=50_000, users=100_000_000)
+FEW, MANY = SIZES
 SERVER_CORES: Final = 32
 """Of the server that one primary is reckoned with, half of them busy."""
 _PLACE: Final = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- /measured -->)", re.DOTALL)
@@ -47,7 +49,9 @@ def write_rates(measured: Mapping[str, Any]) -> str:
     rows = []
     for settings, found in measured["rates"].items():
         for what in ("worker", "api"):
-            few, many = (_middle(found[f"{what} {size}"]) for size in (10_000, 1_000_000))
+            if f"{what} {FEW}" not in found:
+                continue
+            few, many = (_middle(found[f"{what} {size}"]) for size in (FEW, MANY))
             ratio = many["per_second"] / few["per_second"]
             rows.append(
                 [
@@ -217,7 +221,15 @@ WRITERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 def with_tables(page: str, measured: Mapping[str, Any]) -> str:
     """Return the page with its tables written anew."""
-    return _PLACE.sub(lambda place: f"{place[1]}\n{WRITERS[place[2]](measured)}\n{place[3]}", page)
+
+    def write(place: re.Match[str]) -> str:
+        try:
+            made = WRITERS[place[2]](measured)
+        except KeyError:
+            made = "Not measured yet.\n"
+        return f"{place[1]}\n{made}\n{place[3]}"
+
+    return _PLACE.sub(write, page)
 
 
 def main(files: Sequence[str]) -> None:

@@ -7,6 +7,8 @@ import contextlib
 import os
 import sys
 import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +22,10 @@ from deploy.stack import Process, Program, running_stack
 from deploy.stack.ports import free_port
 from schema.kafka.topics import USER_EVENTS
 from schema.postgres.statements import read_statements
-from tests.bench.bench_walk import answers
 from tests.bench.cost_meter import Meter
 from tests.bench.growth_events import publish_events
 from tests.bench.growth_fill import fill, prepare
+from tests.leftovers import skip_leftovers
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Stage:
             command=["taskset", "-c", SERVED_CORE, sys.executable, "-m", module],
             environment=environment,
             log=self.logs / f"{module}.log",
-            ready=lambda: answers(port),
+            ready=lambda: _answers(port),
         )
         with Process(program) as process:
             yield process, port
@@ -134,6 +136,7 @@ class Backlog:
 @contextlib.asynccontextmanager
 async def over(bench: Bench, users: int) -> AsyncIterator[Stage]:
     """Have a database with so many users over the Kafka and the PostgreSQL of a bench."""
+    await skip_leftovers(bench.stack.bootstrap_servers)  # of other experiments
     async with bench.database() as url:
         await fill(url, users)
         database = await asyncpg.connect(url)
@@ -169,6 +172,15 @@ async def _set(stack: Stack, settings: Mapping[str, str]) -> None:
     await database.close()
     assert stack.postgres
     stack.postgres.restart()
+
+
+def _answers(port: int) -> bool:
+    """Tell whether somebody serves there, ready or not."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    return True
 
 
 def make_signer() -> tuple[str, str]:
