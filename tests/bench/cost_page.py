@@ -88,10 +88,10 @@ def write_backlog(measured: Mapping[str, Any]) -> str:
     """Return the first and the last tenth of a backlog."""
     found = measured["backlog"]
     head = ["", "first tenth", "last tenth"]
-    rows = [
-        ["events a second", f"{found['first_per_s']:,.0f}", f"{found['last_per_s']:,.0f}"],
-        ["memory of the worker", f"{found['first_mb']:.0f} MB", f"{found['last_mb']:.0f} MB"],
-    ]
+    rows = [["events a second", f"{found['first_per_s']:,.0f}", f"{found['last_per_s']:,.0f}"]]
+    if "first_mb" in found:
+        megabytes = [f"{found['first_mb']:.0f} MB", f"{found['last_mb']:.0f} MB"]
+        rows.append(["memory of the worker", *megabytes])
     return f"{found['events']:,} events in {found['seconds']:,.0f} s.\n\n" + table(head, rows)
 
 
