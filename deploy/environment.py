@@ -157,7 +157,7 @@ def start_console(arguments: Sequence[str]) -> NoReturn:
     Ends with exit code 1 and a message where there can be no environment.
     """
     environment = Environment()
-    extent = DEVELOPING.get("".join(arguments[:1]), STACK)
+    extent = extent_for(arguments)
     try:
         if not environment.has(extent):
             environment.make(extent)
@@ -168,6 +168,11 @@ def start_console(arguments: Sequence[str]) -> NoReturn:
     python = str(environment.python)
     # -P: a directory called `deploy` where the user happens to be is not ours.
     os.execv(python, [python, "-P", "-m", "deploy", *arguments])  # noqa: S606  # to become it
+
+
+def extent_for(arguments: Sequence[str]) -> Extent:
+    """Return what the console needs for a command line."""
+    return DEVELOPING.get(arguments[0], STACK) if arguments else STACK
 
 
 def incomplete_python(what: str) -> str:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 TEMPLATE: Final = "bench_template"
 """The name of a migrated, empty database that others are copied from."""
+RIVAL_S: Final = 120.0
+"""How long a rival may take."""
 
 
 class RivalError(Exception):
@@ -148,6 +150,7 @@ class Bench:
         *module: str,
         port_variable: str = "PORT",
         cores: Sequence[int] | None = None,
+        settings: Mapping[str, str] | None = None,
         **variables: str,
     ) -> AsyncIterator[Server]:
         """Run `python -m module …` on the server's core, or on `cores`, until it is not needed.
@@ -160,7 +163,9 @@ class Bench:
         program = Program(
             name=" ".join(module),
             command=["taskset", "-c", listed, sys.executable, "-m", *module],
-            environment=self.environment(**{port_variable: str(port)}, **variables),
+            environment=self.environment(
+                **{port_variable: str(port)}, **(settings or {}), **variables
+            ),
             log=self.directory / f"{module[0]}.log",
             ready=partial(answers, port),
         )
@@ -172,9 +177,10 @@ class Bench:
             await asyncio.to_thread(process.stop)
 
     async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
-        """Run `python -m module …` on the server's core to its end; return the JSON it prints.
+        """Run `python -m module …` on the server's core to its end.
 
-        Raises RivalError when it fails; its log says why.
+        Returns the JSON of its last line. Raises RivalError when it fails, TimeoutError when it
+        takes more than RIVAL_S.
         """
         listed = ",".join(map(str, self.cores.server))
         log = self.directory / f"{module[0]}.log"
@@ -185,10 +191,16 @@ class Bench:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
             )
-            said, _ = await process.communicate()
+            try:
+                async with asyncio.timeout(RIVAL_S):
+                    said, _ = await process.communicate()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
         if process.returncode:
             raise RivalError(f"{module[0]} ended with {process.returncode}:\n{log.read_text()}")
-        return msgspec.json.decode(said, type=dict[str, float])
+        return msgspec.json.decode(said.strip().rpartition(b"\n")[2], type=dict[str, float])
 
     def postgres_cpu_s(self) -> float:
         """Return the CPU time that PostgreSQL has used, those of its processes that ended too."""

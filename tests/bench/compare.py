@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 
 from tests.bench.figure import LIMIT, NAIVE
-from tests.bench.report import WIDTH, show
+from tests.bench.report import print_table, show
 from tests.bench.spread import Spread, spread_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def tell_changes(changes: Sequence[Change], console: Console) -> int:
             change.name, compared, _show(change.before), _show(change.now), change.verdict
         )
     console.print()
-    console.print(table, width=max(console.width, WIDTH), crop=False)
+    print_table(table, console)
     return int(any(change.verdict == "worse" for change in changes))
 
 

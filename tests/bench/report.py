@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figure import LIMIT
@@ -11,8 +12,6 @@ from tests.bench.spread import spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rich.console import Console
 
     from tests.bench.figure import Figure, Promise
     from tests.bench.results import Measured, Results
@@ -34,14 +33,19 @@ def report(results: Results, console: Console) -> None:
             console.print(f"  {name}: {title}", markup=False)
         if measured.failed:
             console.print(f"  broken off by {measured.failed}", markup=False)
-        console.print(make_table(measured), width=max(console.width, WIDTH), crop=False)
+        print_table(make_table(measured), console)
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table in its whole width, also where the console is narrower."""
+    Console(file=console.file, width=max(console.width, WIDTH), highlight=False).print(table)
 
 
 def make_table(measured: Measured) -> Table:
     """Return a line for each figure of each contestant."""
     table = Table(box=None, pad_edge=False, header_style="")
-    table.add_column("figure")
-    table.add_column("of")
+    table.add_column("figure", no_wrap=True)
+    table.add_column("of", no_wrap=True)
     for title in ("median", "least", "most"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")

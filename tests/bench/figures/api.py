@@ -82,7 +82,7 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
             found[OURS] = await _measure_one(bench, server, reads, path)
         async with _api(bench, variables | {"API_CACHE_MAX_BYTES": "0"}) as server:
             found[UNCACHED] = await _measure_one(bench, server, reads, path)
-        async with bench.serving("tests.bench.rivals.api", **variables) as server:
+        async with bench.serving("tests.bench.rivals.api", settings=variables) as server:
             found[NAIVE] = await _measure_one(bench, server, reads, path)
     async with bench.serving("tests.bench.rivals.bare", str(body)) as server:
         found[LIMIT] = await _measure_one(bench, server, reads, path)
@@ -90,7 +90,7 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
 
 
 def _api(bench: Bench, variables: Mapping[str, str]) -> AbstractAsyncContextManager[Server]:
-    return bench.serving("api", port_variable="API_PORT", API_RATE_LIMITS="off", **variables)
+    return bench.serving("api", port_variable="API_PORT", API_RATE_LIMITS="off", settings=variables)
 
 
 async def _measure_one(

@@ -64,10 +64,13 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
         database = await asyncpg.connect(url)
         names = [*owners, "user_admin"]
         await database.execute(USERS, [derive_id(name) for name in names], names)
-        variables = {"CLERK_JWT_KEY": public_key(key), "API_STREAMS_PER_USER": "1000"}
-        async with bench.serving(
-            "api", port_variable="API_PORT", DATABASE_URL=url, API_RATE_LIMITS="off", **variables
-        ) as server:
+        settings = {
+            "DATABASE_URL": url,
+            "CLERK_JWT_KEY": public_key(key),
+            "API_STREAMS_PER_USER": "1000",
+            "API_RATE_LIMITS": "off",
+        }
+        async with bench.serving("api", port_variable="API_PORT", settings=settings) as server:
             tokens = [token(owner) for owner in owners]
             administrators = [token("user_admin")] * len(owners)
             found = {

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
 
+from deploy.topics import connected_admin
 from tests.bench.bench import measuring
 from tests.bench.figure import CORE, LIMIT, NAIVE, OURS, Experiment, Figure, Promise
 from tests.chaos.stories import record_of
@@ -134,6 +136,8 @@ async def _drain(
 async def measure_naive(bench: Bench, records: Sequence[Record]) -> Mapping[str, float]:
     """Measure a consumer of one event after the other, on a topic of its own."""
     topic = f"bench.naive-{uuid.uuid4().hex}"
+    async with connected_admin({"bootstrap_servers": bench.stack.bootstrap_servers}) as admin:
+        await admin.create_topics([NewTopic(topic, 1, 1)])
     await publish(bench, records, topic=topic)
     async with bench.database() as url:
         before = bench.postgres_cpu_s()

@@ -21,6 +21,7 @@ from deploy.environment import (
     Environment,
     EnvironmentRefusedError,
     Extent,
+    extent_for,
     incomplete_python,
 )
 from deploy.installer import bundled_pips, pip_options, uv_environment
@@ -146,6 +147,21 @@ def test_test_lock_satisfies_stack_lock(
     environment.stamp.write_text(environment.stamp_for(installed))
 
     assert environment.has(wanted) is enough
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extent"),
+    [
+        ([], STACK),
+        (["up"], STACK),
+        (["demo", "bench"], STACK),
+        (["test"], TEST),
+        (["bench"], BENCH),
+    ],
+)
+def test_commands_get_what_they_need(arguments: list[str], extent: Extent) -> None:
+    """Who only runs clerkwork installs no linters, and who tests it draws no plots."""
+    assert extent_for(arguments) is extent
 
 
 @pytest.mark.parametrize(("less", "more"), [(STACK, TEST), (TEST, BENCH)])
