@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+BATCHES_AHEAD: Final = 4
+"""So many batches are read, and their offsets committed, at once: a commit takes Kafka 5 ms, and
+each batch but the first is decoded while PostgreSQL works on the one before."""
+
 
 @contextlib.asynccontextmanager
 async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
@@ -62,6 +66,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
             erase_after=settings.clerkwork_erase_after, history_limit=settings.worker_history_limit
         ),
         breaker=_breaker(settings),
+        batch_size=settings.worker_batch_size,
     )
     indexer = Indexer(pool=pool, control=Control(DESK_GROUP), metrics=metrics)
     feeds = [_applying(consumer), _indexing(indexer)]
@@ -84,7 +89,9 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
 
 
 def _applying(consumer: Consumer) -> Feed:
-    return Feed(topics=SOURCES, step=consumer.consume, control=consumer.control)
+    return Feed(
+        topics=SOURCES, step=consumer.consume, control=consumer.control, batches=BATCHES_AHEAD
+    )
 
 
 def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:

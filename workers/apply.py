@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-two statements at most, whatever the batch holds. Every row is a function of the set of
+Twenty-four statements at most, whatever the batch holds. Every row is a function of the set of
 events seen, so that applying a batch again changes nothing.
 """
 
@@ -17,7 +17,7 @@ from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
 from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
-from workers.derive import derive_user_data
+from workers.derive import derive_user_data, find_due
 from workers.edit import edit_data, edit_posts
 from workers.erase import empty_organizations, erase_users
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
@@ -149,11 +149,11 @@ def _explain(error: Exception) -> str:
 
 async def _apply_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
-    written, seen = await _write_users(connection, batch.of(UserRow))
+    users = await _write_users(connection, batch.of(UserRow))
     deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
     posts, edited = await edit_posts(connection, batch.of(PostRow).values())
     changed: Changed = {
-        UserRow: written,
+        UserRow: users.changed,
         DeletionRow: deleted,
         PostRow: posts,
         DataRow: await edit_data(connection, batch.of(DataRow).values()),
@@ -166,14 +166,22 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
             connection, "upsert_invitations", batch.of(InvitationRow).values()
         ),
     }
-    names = batch.of(NameRow)
-    if names:
-        await connection.execute(_SQL["record_names"], *columns(names.values()))
-    users = [user.id for user in batch.of(UserRow).values() if user.creates]
-    if users:
-        await derive_user_data(connection, users, history_limit=policy.history_limit)
+    renamed = await _record_names(connection, batch.of(NameRow).values())
+    due = find_due(batch, new=users.new, moved=users.moved, renamed=renamed)
+    await derive_user_data(connection, due, history_limit=policy.history_limit)
     applied = await record(connection, [_outcome(event, batch, changed) for event in events])
-    return _Done(applied, seen | ended | edited)
+    return _Done(applied, users.seen | ended | edited)
+
+
+async def _record_names(connection: Connection, names: Collection[NameRow]) -> set[Any]:
+    """Keep the names, and return whose history of names they can have changed."""
+    renamed = {row["user_id"] for row in await _fetch(connection, "record_names", names)}
+    first: dict[Any, tuple[str | None, str | None]] = {}
+    for row in names:
+        name = row.first_name, row.last_name
+        if first.setdefault(row.user_id, name) != name:
+            renamed.add(row.user_id)
+    return renamed
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:
@@ -196,12 +204,24 @@ async def _fetch(
     return await connection.fetch(_SQL[name], *columns(rows)) if rows else []
 
 
-async def _write_users(
-    connection: Connection, users: Mapping[Any, UserRow]
-) -> tuple[set[Any], Changes]:
+class _Written(NamedTuple):
+    """What became of users."""
+
+    changed: set[Any]
+    new: set[Any]
+    moved: set[Any]
+    """Of whom more has changed than the latest event."""
+    seen: Changes
+
+
+async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> _Written:
     """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
-    creating = [user[:-1] for user in users.values() if user.creates]
-    found = await _fetch(connection, "insert_users", creating)
+    if not users:
+        return _Written(set(), set(), set(), Changes())
+    # Almost all are there: one column says so, where to try to insert them takes twenty-one.
+    there = {row["id"] for row in await connection.fetch(_SQL["find_users"], list(users))}
+    missing = [user[:-1] for user in users.values() if user.creates and user.id not in there]
+    found = await _fetch(connection, "insert_users", missing)
     new = {row["id"] for row in found}
     known = [user[:-1] for user in users.values() if user.id not in new]
     found += await _fetch(connection, "upsert_users", known)
@@ -213,12 +233,10 @@ async def _write_users(
     ]
     if others:
         await connection.execute(_SQL["raise_users"], *columns(others))
-    return changed, Changes(
-        created=frozenset(row["id"] for row in found if row["created"]),
-        others=frozenset(
-            row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)
-        ),
-    )
+    moved = {row["id"] for row in found if row["moved"]} | {user[0] for user in others}
+    differ = {row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)}
+    created = frozenset(row["id"] for row in found if row["created"])
+    return _Written(changed, new, moved, Changes(created=created, others=frozenset(differ)))
 
 
 async def _delete_users(

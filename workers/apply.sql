@@ -1,3 +1,7 @@
+-- name: find_users
+-- Who has a row; none is locked yet, for new rows come first.
+SELECT id FROM users WHERE id = ANY($1::uuid[])
+
 -- name: insert_users
 -- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
 -- order; and with every unique index to tell a conflict, because whoever finds one in an index
@@ -17,13 +21,14 @@ FROM unnest(
 ) AS incoming (id)
 ORDER BY incoming.id
 ON CONFLICT DO NOTHING
-RETURNING id, status <> 'pending' AS created, false AS differs
+RETURNING id, status <> 'pending' AS created, false AS differs, true AS moved
 
 -- name: upsert_users
 -- Write the newest snapshot of users who have a row. Every row is locked in key order, changed or
 -- not, before anything that belongs to a user is written: that keeps workers from deadlocks and
 -- from writing beside an erasure. Nothing is written on a tombstone; a user whose deletion is
--- held back changes on, hidden. Returns who changed, and whether others can see it.
+-- held back changes on, hidden. Returns who changed, whether others can see it, and whether what
+-- user_data has of it did, the latest event aside.
 INSERT INTO users AS stored (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
@@ -75,7 +80,9 @@ RETURNING
     ) IS DISTINCT FROM row(
         new.email, new.email_verified, new.first_name, new.last_name, new.username, new.image_url,
         new.external_id, new.role, new.status, new.public_metadata, new.created_at
-    ) AS differs
+    ) AS differs,
+    row(old.last_active_at, old.created_at, old.signup_source)
+        IS DISTINCT FROM row(new.last_active_at, new.created_at, new.signup_source) AS moved
 
 -- name: raise_users
 -- Lift what only grows, for users whose newest snapshot is not among these.
@@ -309,20 +316,39 @@ WHERE (excluded.version, excluded.version_timestamp, excluded.version_event_id C
 RETURNING stored.id
 
 -- name: record_names
--- Keep the name of every snapshot, old or new, unless its user is erased.
-INSERT INTO user_names AS stored (
-    user_id, version, version_timestamp, version_event_id, first_name, last_name
+-- Keep the name of every snapshot, old or new, unless its user is erased. Returns whose history
+-- is another now, or may be: a name that follows the same one is no news.
+WITH written AS (
+    INSERT INTO user_names AS stored (
+        user_id, version, version_timestamp, version_event_id, first_name, last_name
+    )
+    SELECT incoming.*
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+        AS incoming (user_id, version)
+    JOIN users ON users.id = incoming.user_id
+        AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+    ORDER BY incoming.user_id, incoming.version
+    ON CONFLICT (user_id, version) DO UPDATE SET
+        version_timestamp = excluded.version_timestamp,
+        version_event_id = excluded.version_event_id,
+        first_name = excluded.first_name,
+        last_name = excluded.last_name
+    WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+        > (stored.version_timestamp, stored.version_event_id COLLATE "C")
+    RETURNING
+        stored.user_id, stored.version, stored.first_name, stored.last_name,
+        old.version IS NOT NULL AS replaced
 )
-SELECT incoming.*
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
-    AS incoming (user_id, version)
-JOIN users ON users.id = incoming.user_id
-    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-ORDER BY incoming.user_id, incoming.version
-ON CONFLICT (user_id, version) DO UPDATE SET
-    version_timestamp = excluded.version_timestamp,
-    version_event_id = excluded.version_event_id,
-    first_name = excluded.first_name,
-    last_name = excluded.last_name
-WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
-    > (stored.version_timestamp, stored.version_event_id COLLATE "C")
+SELECT written.user_id
+FROM written
+LEFT JOIN LATERAL (
+    SELECT version, first_name, last_name
+    FROM user_names
+    WHERE user_names.user_id = written.user_id AND user_names.version < written.version
+    ORDER BY version DESC
+    LIMIT 1
+) AS earlier ON true
+WHERE written.replaced
+    OR earlier.version IS NULL
+    OR row(earlier.first_name, earlier.last_name)
+        IS DISTINCT FROM row(written.first_name, written.last_name)

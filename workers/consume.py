@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
     from workers.decode import Event
     from workers.record import Applied
 
+    Record = ConsumerRecord[Any, Any]
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 log = structlog.get_logger(__name__)
 
 CONFLICTS: Final = 5
 """So often a batch that met another transaction is tried again at once."""
+YIELD_EVERY: Final = 16
+"""Events that are decoded in a row: about a third of a millisecond."""
 LOOK_EVERY_S: Final = 0.25
 """So often a wait for a PostgreSQL that is away looks whether it is back."""
 _CODES: Final = {
@@ -57,6 +61,8 @@ class Consumer:
     metrics: WorkerMetrics
     policy: Policy = DEFAULT
     breaker: Breaker = field(default_factory=Breaker)
+    batch_size: int = 500
+    """How many events are applied in one transaction at most."""
     in_order: bool = True
     """Whether batches are what a partition holds, one after the other: then none may be skipped."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,13 +72,19 @@ class Consumer:
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while too many rejects have stopped the line."""
 
-    async def consume(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
-        """Deal with one batch. The offsets are committed when this returns.
+    async def consume(self, records: Sequence[Record]) -> None:
+        """Deal with these records, batch by batch. The offsets are committed when this returns.
 
-        Raises InterruptedWaitError when it had to stop waiting; nothing is lost then, the batch
-        comes again, here or at the partitions' next owner.
+        Raises InterruptedWaitError when it had to stop waiting; nothing is lost then, all of them
+        come again, here or at the partitions' next owner.
         """
-        events = [decode(record) for record in records]
+        first, *others = _split(records, self.batch_size)
+        events = await _decode(first)
+        for batch in others:
+            _, events = await asyncio.gather(self._consume(events), _decode(batch))
+        await self._consume(events)
+
+    async def _consume(self, events: Sequence[Event]) -> None:
         self.metrics.batch_events.observe(len(events))
         # No give-up: PostgreSQL may be away for a day, the records keep in Kafka.
         attempts = AsyncRetrying(
@@ -192,13 +204,25 @@ class Consumer:
                 gauge.dec()
 
     def _count(self, applied: Sequence[Applied]) -> None:
-        now_s = time.time()
+        now_s, observe = time.time(), self.metrics.freshness_seconds.observe
+        for outcome, number in Counter(each.outcome for each in applied).items():
+            self.metrics.events.labels(outcome).inc(number)
         for each in applied:
-            self.metrics.events.labels(each.outcome).inc()
-            self.metrics.freshness_seconds.observe(
-                max(now_s - each.event.record.timestamp / 1000, 0)
-            )
+            observe(max(now_s - each.event.record.timestamp / 1000, 0))
         log.info("batch_applied", events=len(applied))
+
+
+def _split(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
+    return [records[start : start + size] for start in range(0, len(records), size)]
+
+
+async def _decode(records: Sequence[Record]) -> list[Event]:
+    """Decode a batch, and let what PostgreSQL answers meanwhile to the one before go first."""
+    events: list[Event] = []
+    for some in _split(records, YIELD_EVERY):
+        events += [decode(record) for record in some]
+        await asyncio.sleep(0)
+    return events
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:

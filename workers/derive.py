@@ -21,15 +21,21 @@ Sessions in which somebody else acted as the user are not counted. Times are RFC
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema.postgres.statements import read_statements
+from workers.collapse import columns
+from workers.project.organizations import InvitationRow
+from workers.project.sessions import SessionRow
+from workers.project.users import UserRow
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
     import asyncpg
+
+    from workers.collapse import Batch
 
     Connection = (
         asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -38,8 +44,42 @@ if TYPE_CHECKING:
 _SQL: Final = read_statements(__file__)
 
 
+class Due(NamedTuple):
+    """What of a user must be derived anew, beside last_clerk_sync."""
+
+    rows: bool
+    """Whether sessions, invitations or the user's own row say something new."""
+    names: bool
+    """Whether names do."""
+
+
+EVERYTHING: Final = Due(rows=True, names=True)
+
+
+def find_due(
+    batch: Batch, *, new: set[uuid.UUID], moved: set[uuid.UUID], renamed: set[uuid.UUID]
+) -> dict[uuid.UUID, Due]:
+    """Return what must be derived anew after a batch.
+
+    `new` are those who had no row, `moved` those whose own rows say something new, `renamed` those
+    whose names do.
+    """
+    joined = {row.user_id for row in batch.of(InvitationRow).values()}
+    signed_in = {row.user_id for row in batch.of(SessionRow).values()}
+    rows = new | moved | joined | signed_in
+    names = rows | renamed
+    users = [user.id for user in batch.of(UserRow).values() if user.creates]
+    return {user: Due(rows=user in rows, names=user in names) for user in users}
+
+
 async def derive_user_data(
-    connection: Connection, ids: Collection[uuid.UUID], *, history_limit: int
+    connection: Connection, due: Mapping[uuid.UUID, Due], *, history_limit: int
 ) -> None:
     """Bring user_data of these users up to their rows, which must be locked."""
-    await connection.execute(_SQL["derive_user_data"], list(ids), history_limit)
+    more = {user: each for user, each in due.items() if any(each)}
+    others = [user for user in due if user not in more]
+    if more:
+        rows, names = columns(more.values())
+        await connection.execute(_SQL["derive_user_data"], list(more), rows, names, history_limit)
+    if others:
+        await connection.execute(_SQL["note_latest"], others)

@@ -1,12 +1,14 @@
 -- name: derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
--- rows, never incremented. Only what differs is written. $2 is how long histories may be.
+-- rows, never incremented. Only what differs is written. $2 is for whom other rows than the latest
+-- event say something new, $3 for whom names do; $4 is how long histories may be.
 WITH differing AS MATERIALIZED (
     SELECT users.id AS user_id, derived.key, derived.value
-    FROM users
+    FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS due (id, rows, names)
+    JOIN users ON users.id = due.id
     CROSS JOIN LATERAL (
         SELECT count(*) AS number, max(last_active_at) AS last_active_at
-        FROM sessions WHERE user_id = users.id AND NOT impersonated
+        FROM sessions WHERE due.rows AND user_id = users.id AND NOT impersonated
     ) AS signed_in
     CROSS JOIN LATERAL (
         SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
@@ -18,9 +20,9 @@ WITH differing AS MATERIALIZED (
                 'success', true
             )) AS entry
             FROM sessions
-            WHERE user_id = users.id AND NOT impersonated
+            WHERE due.rows AND user_id = users.id AND NOT impersonated
             ORDER BY created_at DESC, id DESC
-            LIMIT $2
+            LIMIT $4
         ) AS newest
     ) AS logins
     CROSS JOIN LATERAL (
@@ -41,41 +43,43 @@ WITH differing AS MATERIALIZED (
                     row(first_name, last_name) IS DISTINCT FROM row(
                         lag(first_name) OVER earlier, lag(last_name) OVER earlier
                     ) OR row_number() OVER earlier = 1 AS changed
-                FROM user_names WHERE user_id = users.id
+                FROM user_names WHERE due.names AND user_id = users.id
                 WINDOW earlier AS (ORDER BY version)
             ) AS compared
             WHERE changed
             ORDER BY version DESC
-            LIMIT $2
+            LIMIT $4
         ) AS newest
     ) AS names
     CROSS JOIN LATERAL (
         SELECT EXISTS (
             SELECT FROM organization_invitations
-            WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
+            WHERE due.rows
+                AND user_id = users.id
+                AND organization_invitations.created_at <= users.created_at
         ) AS first
     ) AS invited
     CROSS JOIN LATERAL (
         VALUES
-            ('session_count', to_jsonb(signed_in.number)),
-            ('login_history', logins.history),
-            ('name_history', names.history),
-            ('last_active', to_jsonb(to_char(
+            (due.rows, 'session_count', to_jsonb(signed_in.number)),
+            (due.rows, 'login_history', logins.history),
+            (due.names, 'name_history', names.history),
+            (due.rows, 'last_active', to_jsonb(to_char(
                 greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
                 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            ('last_clerk_sync', to_jsonb(to_char(
+            (true, 'last_clerk_sync', to_jsonb(to_char(
                 users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            ('signup_date', to_jsonb(to_char(
+            (due.rows, 'signup_date', to_jsonb(to_char(
                 users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            ('signup_source', to_jsonb(
+            (due.rows, 'signup_source', to_jsonb(
                 CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
             ))
-    ) AS derived (key, value)
+    ) AS derived (is_due, key, value)
     LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-    WHERE users.id = ANY($1::uuid[])
+    WHERE derived.is_due
         AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
         AND known.value IS DISTINCT FROM derived.value
 ),
@@ -88,3 +92,17 @@ gone AS (
 INSERT INTO user_data (user_id, key, value)
 SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
+
+-- name: note_latest
+-- Write last_clerk_sync alone, of users of whom nothing else is due.
+INSERT INTO user_data AS known (user_id, key, value)
+SELECT
+    users.id, 'last_clerk_sync',
+    to_jsonb(to_char(users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+FROM users
+WHERE users.id = ANY($1::uuid[])
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+    AND users.last_event_at IS NOT NULL
+ORDER BY users.id
+ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
+WHERE known.value IS DISTINCT FROM excluded.value

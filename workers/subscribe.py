@@ -45,6 +45,8 @@ class Feed:
     """Takes each batch; the offsets are committed when it returns."""
     control: Control
     """Knows the consumer group that shares the partitions."""
+    batches: int = 1
+    """How many batches are handed over at once, where there are so many records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     subscriber = broker.subscriber(
         *(topic.name for topic in feed.topics),
         batch=True,
-        max_records=settings.worker_batch_size,
+        max_records=settings.worker_batch_size * feed.batches,
         batch_timeout_ms=50,
         group_id=feed.control.group,
         group_instance_id=settings.worker_instance_id,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.rebuild.shadow import SHADOW
 from schema.postgres.statements import read_statements
-from workers.derive import derive_user_data
+from workers.derive import EVERYTHING, derive_user_data
 from workers.erase import erase_users
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ async def finish(connection: Connection, *, erase_after: timedelta) -> None:
     named = await connection.fetch(_SQL["name_speakers"], APPLICATIONS)
     if named:
         async with _shadow(connection):
-            ids = [row["id"] for row in named]
-            await derive_user_data(connection, ids, history_limit=0)  # they have no history
+            due = {row["id"]: EVERYTHING for row in named}
+            await derive_user_data(connection, due, history_limit=0)  # they have no history
     await connection.execute(_SQL["void_deletions"])
     await connection.execute(_SQL["copy_restorations"])
     settled = await connection.fetch(_SQL["settle_deletions"], erase_after)
