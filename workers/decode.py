@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from aiokafka import ConsumerRecord
 
 from schema.kafka.clerk import (
     EPOCH,
@@ -19,16 +21,13 @@ from schema.kafka.headers import read_headers, read_origin
 from schema.kafka.topics import SOURCES, USER_COMMANDS
 from workers.project import project
 from workers.project.commands import RefusedCommandError, project_command
+from workers.project.row import Row
 from workers.reject import find_surrogate, reject_nul
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
-
-    from aiokafka import ConsumerRecord
 
     from schema.kafka.clerk import Envelope
-    from workers.project.row import Row
 
 _IDENTIFIER: Final = re.compile(rb"[!-~]{1,128}")
 _SOURCES: Final = frozenset(source.name for source in SOURCES)
