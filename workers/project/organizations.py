@@ -173,7 +173,8 @@ def project_invitation(envelope: Envelope, stamp: Stamp) -> Iterator[Row]:
         organization_id=organization_id,
         user_id=derive_id(invitation.user_id),
         role=invitation.role,
-        created_at=read_time(invitation.created_at, "$.data", "created_at") or time_from_ms(version),
+        created_at=read_time(invitation.created_at, "$.data", "created_at")
+        or time_from_ms(version),
         accepted_at=time_from_ms(version),
         version=version,
         version_timestamp=stamp.timestamp,
