@@ -217,7 +217,8 @@ def _status(user: User) -> str:
 def _signup_source(user: User) -> str:
     """Return how the user came, by the addresses that are as old as the user."""
     found = "clerk"
-    for address in (*user.email_addresses, *user.phone_numbers):
+    addresses: list[EmailAddress | PhoneNumber] = [*user.email_addresses, *user.phone_numbers]
+    for address in addresses:
         verification = address.verification
         source = SIGNUP_SOURCES.get(verification.strategy or "") if verification else None
         if source and _is_from_signup(address, user):
