@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from aiokafka import ConsumerRecord
 
 from schema.kafka.clerk import (
     EPOCH,
@@ -18,24 +21,20 @@ from schema.kafka.headers import read_headers, read_origin
 from schema.kafka.topics import SOURCES, USER_COMMANDS
 from workers.project import project
 from workers.project.commands import RefusedCommandError, project_command
+from workers.project.row import Row
 from workers.reject import find_surrogate, reject_nul
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
-
-    from aiokafka import ConsumerRecord
 
     from schema.kafka.clerk import Envelope
-    from workers.project.row import Row
 
-_IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
+_IDENTIFIER: Final = re.compile(rb"[!-~]{1,128}")
 _SOURCES: Final = frozenset(source.name for source in SOURCES)
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A record, read: what the ledger keeps of it, and what it changes."""
 
     record: ConsumerRecord[Any, Any]
@@ -63,18 +62,19 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
 
     What it returns can always be written to the ledger, whoever produced the record.
     """
-    headers = read_headers(record.headers)
+    headers = dict[str, bytes | None](record.headers)
     known: dict[str, Any] = {
         "record": record,
-        "event_id": _event_id(headers, record),
-        "clerk_user_id": _identifier(headers.get("ce_subject")),
-        "attempts": _attempts(headers.get("x-attempt")),
-        "replayed": "x-replay-count" in headers,
+        "event_id": _identifier(headers, "ce_id", record) or _place(record),
+        "clerk_user_id": _identifier(headers, "ce_subject", record),
     }
+    if "x-attempt" in headers or "x-replay-count" in headers:
+        known |= _tries(read_headers(record.headers))
     try:
         envelope = read_envelope(record.value or b"")
         reject_nul(envelope.type, "$.type")
-        known |= {"occurred_at": occurred_at(envelope) or EPOCH, "type": envelope.type}
+        known["occurred_at"] = occurred_at(envelope) or EPOCH
+        known["type"] = envelope.type
         return Event(**known, rows=_project(envelope, record, known))
     except RefusedCommandError as error:
         return Event(**known, reason=str(error), refused=True)
@@ -90,7 +90,7 @@ def decode(record: ConsumerRecord[Any, Any]) -> Event:
 
 def read_event_id(record: ConsumerRecord[Any, Any]) -> str:
     """Return the svix-id, or for a record without one where it was first read. Never raises."""
-    return _event_id(read_headers(record.headers), record)
+    return _identifier(dict(record.headers), "ce_id", record) or _place(record)
 
 
 def _project(
@@ -114,19 +114,29 @@ def _source(record: ConsumerRecord[Any, Any]) -> str:
     return origin.topic if origin else record.topic
 
 
-def _event_id(headers: Mapping[str, str], record: ConsumerRecord[Any, Any]) -> str:
-    return _identifier(headers.get("ce_id")) or _place(record)
-
-
 def _place(record: ConsumerRecord[Any, Any]) -> str:
     """Return where a record was first read, wherever it has been since."""
     place = read_origin(record.headers) or record
     return f"{place.topic}-{place.partition}-{place.offset}"
 
 
-def _attempts(text: str | None) -> int:
-    return int(text) if text and _NUMBER.fullmatch(text) else 0
+def _tries(headers: Mapping[str, str]) -> dict[str, Any]:
+    attempts = headers.get("x-attempt", "")
+    return {
+        "attempts": int(attempts) if _NUMBER.fullmatch(attempts) else 0,
+        "replayed": "x-replay-count" in headers,
+    }
 
 
-def _identifier(text: str | None) -> str | None:
-    return text if text and _IDENTIFIER.fullmatch(text) else None
+def _identifier(
+    headers: Mapping[str, bytes | None], name: str, record: ConsumerRecord[Any, Any]
+) -> str | None:
+    """Return a header that is an identifier, None where it is none; almost every one is."""
+    raw = headers.get(name)
+    if raw and _IDENTIFIER.fullmatch(raw):
+        return raw.decode()
+    if raw is None or raw.isascii():
+        return None
+    # The last that is text counts; only then must all of them be looked at.
+    text = read_headers(record.headers).get(name, "").encode()
+    return text.decode() if _IDENTIFIER.fullmatch(text) else None

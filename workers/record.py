@@ -75,15 +75,8 @@ async def record(
 
 def _event_row(applied: Applied) -> EventRow:
     event, record = applied.event, applied.event.record
+    received_at = time_from_ms(max(record.timestamp, 0))
     return EventRow(
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        type=event.type,
-        clerk_user_id=event.clerk_user_id,
-        received_at=time_from_ms(max(record.timestamp, 0)),
-        outcome=applied.outcome,
-        reason=applied.reason,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
+        *(event.event_id, event.occurred_at, event.type, event.clerk_user_id, received_at),
+        *(applied.outcome, applied.reason, record.topic, record.partition, record.offset),
     )

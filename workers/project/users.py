@@ -24,7 +24,7 @@ from workers.reject import EMPTY_JSON, read_json, reject_nuls
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from schema.kafka.clerk import EmailAddress, PhoneNumber
@@ -116,23 +116,29 @@ class DeletionRow(NamedTuple):
         return max(self, other)
 
 
-def project_user(envelope: Envelope, stamp: Stamp) -> Iterator[Row]:
-    """Yield a snapshot and its name."""
+def project_user(envelope: Envelope, stamp: Stamp) -> Iterable[Row]:
+    """Return a snapshot and its name."""
     user = read_data(envelope, USER)
     reject_nuls(envelope.data, user)
     return snapshot(user, stamp, at="$.data")
 
 
-def snapshot(user: User, stamp: Stamp, *, at: str) -> Iterator[UserRow | NameRow]:
-    """Yield the snapshot that stands at `at`, and its name."""
+def snapshot(user: User, stamp: Stamp, *, at: str) -> tuple[UserRow | NameRow, ...]:
+    """Return the snapshot that stands at `at`, and its name."""
     version = read_ms(user.updated_at, f"{at}.updated_at")
-    key = derive_id(user.id)
     if is_canary(user.id):
-        yield _canary(user.id, version, stamp)
-        return
+        return (_canary(user.id, version, stamp),)
+    row = _row(user, stamp, version=version, at=at)
+    return row, NameRow(
+        row.id, version, stamp.timestamp, stamp.event_id, user.first_name, user.last_name
+    )
+
+
+def _row(user: User, stamp: Stamp, *, version: int, at: str) -> UserRow:
     email, email_verified = _primary_email(user)
-    yield UserRow(
-        id=key,
+    updated_at = time_from_ms(version)
+    return UserRow(
+        id=derive_id(user.id),
         clerk_id=user.id,
         email=email,
         email_verified=email_verified,
@@ -144,24 +150,16 @@ def snapshot(user: User, stamp: Stamp, *, at: str) -> Iterator[UserRow | NameRow
         role=_role(user, at=at),
         status=_status(user),
         public_metadata=read_json(user.public_metadata, f"{at}.public_metadata"),
-        last_sign_in_at=read_time(user.last_sign_in_at, f"{at}.last_sign_in_at"),
-        last_active_at=read_time(user.last_active_at, f"{at}.last_active_at"),
+        last_sign_in_at=read_time(user.last_sign_in_at, at, "last_sign_in_at"),
+        last_active_at=read_time(user.last_active_at, at, "last_active_at"),
         # Clerk always sends it; lists are ordered by it, so that a user without one needs one.
-        created_at=read_time(user.created_at, f"{at}.created_at") or time_from_ms(version),
-        updated_at=time_from_ms(version),
+        created_at=read_time(user.created_at, at, "created_at") or updated_at,
+        updated_at=updated_at,
         version=version,
         version_timestamp=stamp.timestamp,
         version_event_id=stamp.event_id,
         signup_source=_signup_source(user),
         last_event_at=stamp.occurred_at,
-    )
-    yield NameRow(
-        user_id=key,
-        version=version,
-        version_timestamp=stamp.timestamp,
-        version_event_id=stamp.event_id,
-        first_name=user.first_name,
-        last_name=user.last_name,
     )
 
 
@@ -218,14 +216,14 @@ def _status(user: User) -> str:
 
 def _signup_source(user: User) -> str:
     """Return how the user came, by the addresses that are as old as the user."""
+    found = "clerk"
     addresses: list[EmailAddress | PhoneNumber] = [*user.email_addresses, *user.phone_numbers]
-    strategies = {
-        address.verification.strategy
-        for address in addresses
-        if address.verification and _is_from_signup(address, user)
-    }
-    sources = [source for strategy, source in SIGNUP_SOURCES.items() if strategy in strategies]
-    return sources[0] if sources else "clerk"
+    for address in addresses:
+        verification = address.verification
+        source = SIGNUP_SOURCES.get(verification.strategy or "") if verification else None
+        if source and _is_from_signup(address, user):
+            found = max(found, source, key=_WEIGHT.index)
+    return found
 
 
 def _is_from_signup(address: EmailAddress | PhoneNumber, user: User) -> bool:
