@@ -11,6 +11,7 @@ from tests.factories import make_body, make_record, user_event
 from workers.apply import Policy, apply
 from workers.decode import decode
 from workers.derive import EVERYTHING, derive_user_data
+from workers.project.users import UserRow
 
 if TYPE_CHECKING:
     import asyncpg
@@ -43,7 +44,7 @@ async def test_the_first_event_derives_everything(pool: Pool, kind: str, *, rest
     record = make_record(body)
     if restored:
         event = decode(record)
-        users = {row.clerk_id for row in event.rows if type(row).__name__ == "UserRow"}
+        users = {row.clerk_id for row in event.rows if isinstance(row, UserRow)}
         for user in users:
             await pool.execute(
                 "INSERT INTO users (id, clerk_id, restored_at) VALUES ($1, $2, now())",
