@@ -13,6 +13,7 @@ from schema.ops.collector import rest_collector
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
 from workers.app import running_worker
+from workers.encode import mend_arrays
 from workers.settings import WorkerSettings
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     settings = read_settings(WorkerSettings)
     configure_logs(settings)
     mend_connections()
+    mend_arrays()
     rest_collector()
     uvloop.run(_run(settings))
 

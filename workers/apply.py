@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-four statements at most, whatever the batch holds. Every row is a function of the set of
+Twenty-five statements at most, whatever the batch holds. Every row is a function of the set of
 events seen, so that applying a batch again changes nothing.
 """
 
@@ -19,12 +19,13 @@ from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
 from workers.derive import derive_user_data, find_due
 from workers.edit import edit_data, edit_posts
-from workers.erase import empty_organizations, erase_users
+from workers.erase import empty_organizations, erase_users, find_erased
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
 from workers.project.posts import DataRow, PostRow
 from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
 from workers.record import Applied, failed, record
+from workers.rename import record_names
 from workers.tell import Changes, see_posts, tell
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ async def _bisect(connection: Connection, events: Sequence[Event], policy: Polic
     except _FaultError as fault:
         if len(events) == 1:
             blamed = [_blame(events[0], fault.__cause__)]
-            return _Done(await record(connection, blamed), Changes())
+            erased = await find_erased(connection, [events[0].clerk_user_id])
+            return _Done(await record(connection, blamed, erased=set(erased.values())), Changes())
         middle = len(events) // 2
         first = await _bisect(connection, events[:middle], policy)
         second = await _bisect(connection, events[middle:], policy)
@@ -151,6 +153,7 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
     users = await _write_users(connection, batch.of(UserRow))
     deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
+    erased = await find_erased(connection, _doubtful(events, batch, users))
     posts, edited = await edit_posts(connection, batch.of(PostRow).values())
     changed: Changed = {
         UserRow: users.changed,
@@ -166,22 +169,21 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
             connection, "upsert_invitations", batch.of(InvitationRow).values()
         ),
     }
-    renamed = await _record_names(connection, batch.of(NameRow).values())
+    names = [row for row in batch.of(NameRow).values() if row.user_id not in erased]
+    renamed = await record_names(connection, names, batch.of(UserRow), users.calm)
     due = find_due(batch, new=users.new, moved=users.moved, renamed=renamed)
     await derive_user_data(connection, due, history_limit=policy.history_limit)
-    applied = await record(connection, [_outcome(event, batch, changed) for event in events])
+    outcomes = [_outcome(event, batch, changed) for event in events]
+    applied = await record(connection, outcomes, erased=set(erased.values()))
     return _Done(applied, users.seen | ended | edited)
 
 
-async def _record_names(connection: Connection, names: Collection[NameRow]) -> set[Any]:
-    """Keep the names, and return whose history of names they can have changed."""
-    renamed = {row["user_id"] for row in await _fetch(connection, "record_names", names)}
-    first: dict[Any, tuple[str | None, str | None]] = {}
-    for row in names:
-        name = row.first_name, row.last_name
-        if first.setdefault(row.user_id, name) != name:
-            renamed.add(row.user_id)
-    return renamed
+def _doubtful(events: Iterable[Event], batch: Batch, users: _Written) -> set[str | None]:
+    """Return who may be a tombstone, by Clerk's ids: not those who were just written and live."""
+    rows, ends = batch.of(UserRow), batch.of(DeletionRow)
+    doubtful = {event.clerk_user_id for event in events}
+    doubtful |= {user.clerk_id for user in rows.values()}
+    return doubtful - {rows[user].clerk_id for user in users.changed if user not in ends}
 
 
 def _mentions(events: Iterable[Event]) -> list[Row]:
@@ -211,19 +213,25 @@ class _Written(NamedTuple):
     new: set[Any]
     moved: set[Any]
     """Of whom more has changed than the latest event."""
+    calm: Mapping[Any, int]
+    """Who is called as before, and what the newest version was."""
     seen: Changes
 
 
 async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> _Written:
     """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
     if not users:
-        return _Written(set(), set(), set(), Changes())
+        return _Written(set(), set(), set(), {}, Changes())
     # Almost all are there: one column says so, where to try to insert them takes twenty-one.
     there = {row["id"] for row in await connection.fetch(_SQL["find_users"], list(users))}
     missing = [user[:-1] for user in users.values() if user.creates and user.id not in there]
     found = await _fetch(connection, "insert_users", missing)
     new = {row["id"] for row in found}
-    known = [user[:-1] for user in users.values() if user.id not in new]
+    known = [
+        user[:-1]
+        for user in users.values()
+        if user.id not in new and (user.creates or user.id in there)
+    ]
     found += await _fetch(connection, "upsert_users", known)
     changed = {row["id"] for row in found}
     others = [
@@ -236,7 +244,9 @@ async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> 
     moved = {row["id"] for row in found if row["moved"]} | {user[0] for user in others}
     differ = {row["id"] for row in found if row["differs"] or is_canary(users[row["id"]].clerk_id)}
     created = frozenset(row["id"] for row in found if row["created"])
-    return _Written(changed, new, moved, Changes(created=created, others=frozenset(differ)))
+    calm = {row["id"]: row["calm_since"] for row in found if row["calm_since"] is not None}
+    seen = Changes(created=created, others=frozenset(differ))
+    return _Written(changed, new, moved, calm, seen)
 
 
 async def _delete_users(

@@ -27,7 +27,6 @@ from schema.postgres.statements import read_statements
 from workers.collapse import columns
 from workers.project.organizations import InvitationRow
 from workers.project.sessions import SessionRow
-from workers.project.users import UserRow
 
 if TYPE_CHECKING:
     import uuid
@@ -59,7 +58,7 @@ EVERYTHING: Final = Due(rows=True, names=True)
 def find_due(
     batch: Batch, *, new: set[uuid.UUID], moved: set[uuid.UUID], renamed: set[uuid.UUID]
 ) -> dict[uuid.UUID, Due]:
-    """Return what must be derived anew after a batch.
+    """Return what must be derived anew after a batch: of most users nothing.
 
     `new` are those who had no row, `moved` those whose own rows say something new, `renamed` those
     whose names do.
@@ -68,18 +67,13 @@ def find_due(
     signed_in = {row.user_id for row in batch.of(SessionRow).values()}
     rows = new | moved | joined | signed_in
     names = rows | renamed
-    users = [user.id for user in batch.of(UserRow).values() if user.creates]
-    return {user: Due(rows=user in rows, names=user in names) for user in users}
+    return {user: Due(rows=user in rows, names=True) for user in names}
 
 
 async def derive_user_data(
     connection: Connection, due: Mapping[uuid.UUID, Due], *, history_limit: int
 ) -> None:
     """Bring user_data of these users up to their rows, which must be locked."""
-    more = {user: each for user, each in due.items() if any(each)}
-    others = [user for user in due if user not in more]
-    if more:
-        rows, names = columns(more.values())
-        await connection.execute(_SQL["derive_user_data"], list(more), rows, names, history_limit)
-    if others:
-        await connection.execute(_SQL["note_latest"], others)
+    if due:
+        rows, names = columns(due.values())
+        await connection.execute(_SQL["derive_user_data"], list(due), rows, names, history_limit)

@@ -92,17 +92,3 @@ gone AS (
 INSERT INTO user_data (user_id, key, value)
 SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
-
--- name: note_latest
--- Write last_clerk_sync alone, of users of whom nothing else is due.
-INSERT INTO user_data AS known (user_id, key, value)
-SELECT
-    users.id, 'last_clerk_sync',
-    to_jsonb(to_char(users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-FROM users
-WHERE users.id = ANY($1::uuid[])
-    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-    AND users.last_event_at IS NOT NULL
-ORDER BY users.id
-ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
-WHERE known.value IS DISTINCT FROM excluded.value

@@ -8,7 +8,7 @@ from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     import asyncpg
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     )
 
 _SQL: Final = read_statements(__file__)
+
+
+async def find_erased(connection: Connection, users: Iterable[str | None]) -> dict[uuid.UUID, str]:
+    """Return who of these is a tombstone, by Clerk's ids: their own ids, and Clerk's."""
+    asked = [user for user in users if user]
+    rows = await connection.fetch(_SQL["find_erased"], asked) if asked else []
+    return {row["id"]: row["clerk_id"] for row in rows}
 
 
 async def erase_users(connection: Connection, ids: Collection[uuid.UUID]) -> None:

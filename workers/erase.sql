@@ -1,3 +1,8 @@
+-- name: find_erased
+-- Who of these is a tombstone: nothing of theirs may be written. By the index on clerk_id.
+SELECT id, clerk_id FROM users
+WHERE clerk_id = ANY($1::text[]) AND deleted_at IS NOT NULL AND erase_at IS NULL
+
 -- name: erase_users
 -- Leave nothing personal of the deleted users whose data is not held back: a tombstone, and in
 -- the ledger and the outbox only that they were deleted. Their rows are locked already, in key

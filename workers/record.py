@@ -10,6 +10,7 @@ from schema.postgres.statements import read_statements
 from workers.collapse import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from datetime import datetime
 
     import asyncpg
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from workers.decode import Event
 
 _SQL: Final = read_statements(__file__)
+_ENDS: Final = {"user.deleted", "clerkwork.absence.user"}
+"""Of erased users only these name them."""
 
 
 class EventRow(NamedTuple):
@@ -53,12 +56,15 @@ def failed(event: Event, *, reason: str, error_class: str) -> Applied:
 
 
 async def record(
-    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], applied: list[Applied]
+    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
+    applied: list[Applied],
+    *,
+    erased: Container[str | None],
 ) -> list[Applied]:
-    """Write the ledger, and return what was written."""
+    """Write the ledger, and return what was written. `erased` are Clerk's ids of tombstones."""
     rows: dict[tuple[Any, ...], EventRow] = {}
     for each in applied:
-        row = _event_row(each)
+        row = _event_row(each, erased)
         # One event delivered twice in a batch: the delivery that changed something speaks.
         if row.outcome == "applied" or row[:2] not in rows:
             rows[row[:2]] = row
@@ -73,10 +79,12 @@ async def record(
     return applied
 
 
-def _event_row(applied: Applied) -> EventRow:
+def _event_row(applied: Applied, erased: Container[str | None]) -> EventRow:
     event, record = applied.event, applied.event.record
+    nameless = event.clerk_user_id in erased and event.type not in _ENDS
+    user = None if nameless else event.clerk_user_id
     received_at = time_from_ms(max(record.timestamp, 0))
     return EventRow(
-        *(event.event_id, event.occurred_at, event.type, event.clerk_user_id, received_at),
+        *(event.event_id, event.occurred_at, event.type, user, received_at),
         *(applied.outcome, applied.reason, record.topic, record.partition, record.offset),
     )

@@ -1,19 +1,13 @@
 -- name: record_events
 -- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless
--- it had failed and now ends otherwise. Of erased users only the deletion names them.
+-- it had failed and now ends otherwise.
 INSERT INTO events AS known (
     event_id, occurred_at, type, clerk_user_id, received_at, applied_at, outcome, reason,
     topic, partition, "offset"
 )
 SELECT
-    event_id, occurred_at, type,
-    CASE
-        WHEN users.deleted_at IS NULL
-            OR users.erase_at IS NOT NULL
-            OR type IN ('user.deleted', 'clerkwork.absence.user')
-        THEN incoming.clerk_user_id
-    END,
-    received_at, now(), outcome, reason, topic, partition, "offset"
+    event_id, occurred_at, type, clerk_user_id, received_at, now(), outcome, reason, topic,
+    partition, "offset"
 FROM unnest(
     $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],
     $7::text[], $8::text[], $9::integer[], $10::bigint[]
@@ -21,7 +15,6 @@ FROM unnest(
     event_id, occurred_at, type, clerk_user_id, received_at, outcome, reason,
     topic, partition, "offset"
 )
-LEFT JOIN users ON users.clerk_id = incoming.clerk_user_id
 ORDER BY event_id, occurred_at
 ON CONFLICT (event_id, occurred_at) DO UPDATE SET
     outcome = excluded.outcome,

@@ -15,7 +15,7 @@ from schema.postgres.statements import read_statements
 from tests.commands import change_post, command_record, create_post
 from tests.factories import make_body, make_record, user_event
 from workers import apply as apply_module
-from workers import derive, edit, erase, record, tell
+from workers import derive, edit, erase, record, rename, tell
 from workers.apply import Policy, apply
 from workers.decode import decode
 
@@ -38,10 +38,10 @@ TYPES = (
 )
 STATEMENTS = {
     name: statement
-    for module in (apply_module, derive, edit, erase, record, tell)
+    for module in (apply_module, derive, edit, erase, record, rename, tell)
     for name, statement in read_statements(module.__file__ or "").items()
 }
-MOST = 24
+MOST = 25
 IDS = re.compile(rb"(user|org|orgmem|orginv|sess)_37")
 
 
@@ -83,7 +83,7 @@ def _statements(queries: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("erase_after", [timedelta(0), timedelta(days=1)])
-async def test_a_batch_is_twenty_four_statements_at_most(
+async def test_a_batch_is_twenty_five_statements_at_most(
     pool: Pool, seen: list[str], erase_after: timedelta
 ) -> None:
     """Their number grows neither with the batch nor with what is in it."""
@@ -105,15 +105,15 @@ async def test_a_batch_is_twenty_four_statements_at_most(
     assert set(counts[0]) == set(STATEMENTS)
 
 
-async def test_updates_alone_are_five_statements(pool: Pool, seen: list[str]) -> None:
+async def test_updates_alone_are_four_statements(pool: Pool, seen: list[str]) -> None:
     """What nothing in the batch needs is not run."""
     await apply(pool, [decode(make_record(user_event("user_1", at=0)))])
     seen.clear()
-    await apply(pool, [decode(make_record(user_event("user_1", at=n))) for n in range(9)])
+    await apply(pool, [decode(make_record(user_event("user_1", at=n))) for n in range(1, 9)])
 
     assert _statements(seen) == [
         *("find_users", "upsert_users"),
-        *("record_names", "note_latest", "record_events"),
+        *("add_names", "record_events"),
     ]
 
 
