@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema import VERSION
@@ -120,18 +121,25 @@ def write_change_headers(headers: ChangeHeaders) -> RawHeaders:
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/sequence.md
     """
     position = b"%d" % headers.position
+    second, micro = divmod(headers.position, 1_000_000)
     raw = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", position),
         ("ce_type", headers.change_type.encode()),
         ("ce_source", headers.source.encode()),
-        ("ce_time", _time(_EPOCH + timedelta(microseconds=headers.position)).encode()),
+        ("ce_time", b"%s.%03dZ" % (_second(second), micro // 1000)),
         ("ce_subject", headers.subject.encode()),
         ("ce_sequence", position),
     ]
     if headers.schema:
-        raw += [("ce_dataschema", headers.schema.encode()), ("content-type", b"application/json")]
+        raw += [("ce_dataschema", headers.schema.encode()), _JSON]
     return raw
+
+
+@lru_cache(maxsize=16)
+def _second(number: int) -> bytes:
+    """Return a second since 1970 as RFC 3339 has it, less the zone; many changes share one."""
+    return (_EPOCH + timedelta(seconds=number)).replace(tzinfo=None).isoformat().encode()
 
 
 def read_position(raw: Iterable[tuple[str, bytes | None]]) -> int | None:

@@ -75,9 +75,12 @@ class Carrier:
     async def _hand_over(self, changes: Sequence[Change]) -> list[Change]:
         """Publish a batch, and return the next one, which is fetched meanwhile."""
         self._check_order(changes)
-        fetching = asyncio.ensure_future(self._fetch(changes[-1].position))
+        sent = asyncio.Event()
+        if len(changes) == self.limit:
+            sent.set()  # more is waiting: nothing is gained by waiting with it
+        fetching = asyncio.ensure_future(self._fetch_after(changes[-1].position, sent))
         try:
-            await self.publisher.publish(changes)
+            await self.publisher.publish(changes, sent=sent)
             self.position = changes[-1].position
             self._count(changes)
             return await fetching
@@ -85,6 +88,11 @@ class Carrier:
             # Nothing else may use the connection before this is done with it.
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)
+
+    async def _fetch_after(self, position: int, sent: asyncio.Event) -> list[Change]:
+        """Fetch as late as nobody waits for it: what is committed until then is in the batch."""
+        await sent.wait()
+        return await self._fetch(position)
 
     def _check_order(self, changes: Sequence[Change]) -> None:
         positions = [self.position, *(change.position for change in changes)]

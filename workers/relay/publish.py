@@ -12,12 +12,13 @@ import contextlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+import aiokafka.producer.sender
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
-from aiokafka.partitioner import DefaultPartitioner
 
 from schema.kafka.changes import SOURCE, name_schema
 from schema.kafka.headers import ChangeHeaders, write_change_headers
+from schema.kafka.partition import choose_partition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -38,6 +39,10 @@ PUBLISH_TIMEOUT_S: Final = 8.0
 MAX_BATCH_BYTES: Final = 512 * 1024
 """What goes to a partition at once; a broker takes twice as much unless told otherwise."""
 
+ASK_AGAIN_S: Final = 0.002
+"""Kafka takes about so long to write the markers of one transaction, and refuses the next until
+then; aiokafka would ask again after 20 ms, which was the larger part of most batches."""
+
 _STOP_TIMEOUT_S: Final = 2.0
 
 
@@ -46,15 +51,16 @@ class Publisher:
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
-        self._partition = lru_cache(maxsize=20_000)(_choose_partition)
+        self._partition = lru_cache(maxsize=20_000)(choose_partition)
 
     async def list_partitions(self, topic: str) -> tuple[int, ...]:
         """Return the partitions of a topic. Raises KafkaError when Kafka does not know it."""
         return tuple(sorted(await self._producer.partitions_for(topic)))
 
-    async def publish(self, changes: Sequence[Change]) -> None:
+    async def publish(self, changes: Sequence[Change], *, sent: asyncio.Event) -> None:
         """Return when all of them are committed, whatever happens to us.
 
+        `sent` is set when Kafka has them and they are about to be committed.
         Readers of committed records have them moments later, one partition after the other: Kafka
         answers before it has written its markers.
 
@@ -65,6 +71,7 @@ class Publisher:
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
                 await self._producer.begin_transaction()
                 await self._send(changes)
+                sent.set()
                 await self._producer.commit_transaction()
         except TimeoutError:
             raise KafkaTimeoutError from None
@@ -86,8 +93,8 @@ class Publisher:
         """Return the records by topic and partition, in batches, in the order of the changes."""
         packed: dict[tuple[str, int], list[BatchBuilder]] = {}
         topics = {change.topic for change in changes}
-        partitions = {topic: await self.list_partitions(topic) for topic in topics}
-        schemas = {topic: name_schema(topic) for topic in partitions}
+        partitions = {topic: len(await self.list_partitions(topic)) for topic in topics}
+        schemas = {topic: name_schema(topic) for topic in topics}
         for change in changes:
             key = change.key.encode()
             place = change.topic, self._partition(key, partitions[change.topic])
@@ -111,6 +118,7 @@ async def publishing(connection: Mapping[str, Any]) -> AsyncIterator[Publisher]:
     Once it is entered, what another one had begun is ended, and it can begin nothing new. Raises
     KafkaError when Kafka is not there; the caller limits the time that it takes.
     """
+    aiokafka.producer.sender.BACKOFF_OVERRIDE = ASK_AGAIN_S
     producer = AIOKafkaProducer(
         **connection,
         client_id="clerkwork-relay",
@@ -150,11 +158,6 @@ async def _let_go(producer: AIOKafkaProducer) -> None:
             await producer.stop()
     except (KafkaError, TimeoutError):
         await producer.client.close()
-
-
-def _choose_partition(key: bytes, partitions: tuple[int, ...]) -> int:
-    """Return where every Kafka client would put this key."""
-    return int(DefaultPartitioner()(key, partitions, partitions))
 
 
 def _headers(change: Change, schema: str) -> list[tuple[str, bytes]]:

@@ -35,10 +35,11 @@ class Outbox:
         """Take a note."""
         self.happened.append(f"note {position}")
 
-    async def publish(self, changes: Sequence[Change]) -> None:
+    async def publish(self, changes: Sequence[Change], *, sent: asyncio.Event) -> None:
         """Publish, and have it end after the last."""
         await asyncio.sleep(0)
         self.happened.append(f"publish {[change.position for change in changes]}")
+        sent.set()
         if self.carrier and changes[-1].position == max(self.positions):
             self.carrier.stopping.set()
 
@@ -67,9 +68,29 @@ async def test_the_next_batch_is_fetched_while_one_is_on_its_way() -> None:
     assert carrier.position == 15
     assert outbox.happened == [
         *("fetch 10", "fetch 12", "publish [11, 12]", "note 12"),
-        *("fetch 14", "publish [13, 14]", "fetch 15", "publish [15]"),
+        *("fetch 14", "publish [13, 14]", "publish [15]", "fetch 15"),
     ]
     assert registry.get_sample_value("clerkwork_change_order_checked_total") == 5
+
+
+async def test_with_little_waiting_it_is_fetched_as_late_as_it_can() -> None:
+    """What is committed while a batch is sent need not wait for the one after the next."""
+    outbox = Outbox(11)
+    carrier, _ = _carrier(outbox, position=10)
+    original = outbox.publish
+
+    async def publish(changes: Sequence[Change], *, sent: asyncio.Event) -> None:
+        await asyncio.sleep(0)
+        if len(outbox.positions) == 1:
+            outbox.positions = (11, 12)
+        await original(changes, sent=sent)
+        await asyncio.sleep(0)
+
+    outbox.publish = publish  # type: ignore[method-assign]  # what others commit meanwhile
+    await carrier.carry()
+
+    assert carrier.position == 12
+    assert outbox.happened[:4] == ["fetch 10", "publish [11]", "fetch 11", "note 11"]
 
 
 @pytest.mark.parametrize("positions", [(12, 11), (11, 11)])
@@ -86,7 +107,8 @@ async def test_what_is_out_of_order_is_not_published(positions: tuple[int, ...])
     assert registry.get_sample_value("clerkwork_change_order_violations_total") == 1
 
 
-async def _refuse(_changes: Sequence[Change]) -> None:
+async def _refuse(_changes: Sequence[Change], *, sent: asyncio.Event) -> None:
+    assert sent
     raise ConnectionError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,14 @@ async def test_the_next_one_fences(kafka: Mapping[str, Any], bootstrap_servers: 
     # To partitions that are in its transaction: what is refused is the record, not the beginning.
     late = [each._replace(position=each.position + 1_000_000) for each in lost]
     async with publishing(kafka) as zombie:
-        await zombie.publish(_make_changes(3))
+        await zombie.publish(_make_changes(3), sent=asyncio.Event())
         await _give_up(zombie, lost)
         async with publishing(kafka) as publisher:
             with pytest.raises(ProducerFenced):
                 await zombie._send(late)
             with pytest.raises(ProducerFenced):
                 await zombie._producer.commit_transaction()
-            await publisher.publish(good)
+            await publisher.publish(good, sent=asyncio.Event())
         everything = [each.position for each in [*lost, *late, *good]]
         seen = await until(
             lambda: read_changes(bootstrap_servers, everything), lambda seen: len(seen) >= len(good)
@@ -69,10 +70,10 @@ async def test_one_that_rests_is_fenced_too(
     """Between two batches nothing is open; the next batch is refused, and says why."""
     late = _make_changes(5)
     async with publishing(kafka) as zombie:
-        await zombie.publish(_make_changes(3))
+        await zombie.publish(_make_changes(3), sent=asyncio.Event())
         async with publishing(kafka):
             with pytest.raises(ProducerFenced):
-                await zombie.publish(late)
+                await zombie.publish(late, sent=asyncio.Event())
 
     assert await read_changes(bootstrap_servers, [each.position for each in late]) == []
 
@@ -81,7 +82,7 @@ async def test_the_end_is_found_behind_what_was_given_up(kafka: Mapping[str, Any
     """However much of that there is, and however many markers, on every partition."""
     published = _make_changes(50)
     async with publishing(kafka) as publisher:
-        await publisher.publish(published)
+        await publisher.publish(published, sent=asyncio.Event())
     for _ in range(2):
         async with publishing(kafka) as publisher:
             await _give_up(publisher, _make_changes(FIRST_STEP * 40, keys=200))
@@ -96,7 +97,7 @@ async def test_order_is_that_of_the_outbox(
     text = f'"{"x" * 20_000}"'
     changes = [each._replace(state=text) for each in _make_changes(300, keys=3)]
     async with publishing(kafka) as publisher:
-        await publisher.publish(changes)
+        await publisher.publish(changes, sent=asyncio.Event())
     positions = [each.position for each in changes]
     seen = await until(
         lambda: read_changes(bootstrap_servers, positions), lambda seen: len(seen) >= len(changes)
