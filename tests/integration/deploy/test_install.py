@@ -49,7 +49,7 @@ class Project:
         self.venv = root / ".venv"
         self.said = ""
         (root / "deploy").mkdir(parents=True)
-        (root / "tests").mkdir()
+        (root / "tests" / "bench").mkdir(parents=True)
         self.index.mkdir()
         for name in COPIED:
             shutil.copy(ROOT / "deploy" / name, root / "deploy" / name)
@@ -58,7 +58,7 @@ class Project:
         shutil.copy(Path(__file__).with_name("wheels.py"), root)
         wheel = write_wheel(self.index, "small", {"small.py": ""})
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        for lock in ("deploy/stack.lock", "tests/test.lock"):
+        for lock in ("deploy/stack.lock", "tests/test.lock", "tests/bench/bench.lock"):
             (root / lock).write_text(f"small==1 --hash=sha256:{digest}\n")
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
