@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from schema.http.cors import Cors
+    from schema.http.limits.charge import Account
     from schema.http.ready import Kind, Ready
     from schema.http.security import SecurityHeaders
 
@@ -65,7 +66,9 @@ class Dress:
         if account is not None:
             response.headers.update(account.headers())
 
-    def make_ready(self, request: web.Request, ready: Ready) -> None:
+    def make_ready(
+        self, request: web.Request, ready: Ready, *, request_id: str, account: Account | None
+    ) -> None:
         """Write `ready` out as aiohttp and `put_on` would, where all about it is usual."""
         body = ready.plain
         if (
@@ -81,13 +84,12 @@ class Dress:
         head += _write_lines(ready.own.items())
         if cors := self._cors.headers(request):
             head += _write_lines(cors)
-        account = request.get(ACCOUNT)
         if account is not None:
             head += _write_lines(account.headers().items())
         end = {
             CONTENT_LENGTH: len(body),
             DATE: _write_date(int(time.time())),
-            HEADER: request[REQUEST_ID],
+            HEADER: request_id,
         }
         ready.send_whole(f"{head}{_write_lines(end.items())}\r\n".encode() + body)
 
