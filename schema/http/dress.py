@@ -81,17 +81,15 @@ class Dress:
             return
         key = ready.kind, ready.status
         head = self._heads.get(key) or self._begin_head(key, reason=ready.reason)
-        head += _write_lines(ready.own.items())
+        if ready.own:
+            head += _write_lines(ready.own.items())
         if cors := self._cors.headers(request):
             head += _write_lines(cors)
         if account is not None:
             head += _write_lines(account.headers().items())
-        end = {
-            CONTENT_LENGTH: len(body),
-            DATE: _write_date(int(time.time())),
-            HEADER: request_id,
-        }
-        ready.send_whole(f"{head}{_write_lines(end.items())}\r\n".encode() + body)
+        date = _write_date(int(time.time()))
+        head += f"{HEADER}: {request_id}\r\nContent-Length: {len(body)}\r\nDate: {date}\r\n\r\n"
+        ready.send_whole(head.encode() + body)
 
     def _begin_head(self, key: tuple[Kind, int], *, reason: str) -> str:
         kind, status = key
@@ -111,7 +109,7 @@ class Dress:
         return True
 
 
-def _write_lines(headers: Iterable[tuple[str, object]]) -> str:
+def _write_lines(headers: Iterable[tuple[str, str]]) -> str:
     """Return headers as they go over the wire."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers])
 
