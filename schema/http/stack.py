@@ -96,6 +96,7 @@ class Stack:
         self._limiter = limiter
         self._cors = cors
         self._dress = dress
+        self._hooks = app.on_response_prepare
         self._told = frozenset(hooks)
         self._free = self._told.union(PROBES)
         self._ways: dict[web.AbstractRoute, Way] = {}
@@ -120,7 +121,8 @@ class Stack:
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001  # whatever fails is an answer
             response = answer_failure(request, error)
-        if isinstance(response, Ready):
+        # Whoever else has a hook there wants to see the headers before they are sent.
+        if isinstance(response, Ready) and len(self._hooks) == 1:
             self._dress.make_ready(request, response, request_id=request_id, account=account)
         way.meter.note(request, response, seconds=time.perf_counter() - started)
         return response

@@ -150,6 +150,21 @@ async def test_what_was_changed_is_sent() -> None:
     assert answer.cookies["name"] == "value"
 
 
+async def test_hooks_see_them() -> None:
+    """Whoever looks at all answers before they are sent looks at these too."""
+    settings = build_settings("")
+    app = build_app(settings)
+
+    async def see(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["X-Seen"] = response.content_type
+
+    app.on_response_prepare.append(see)
+    async with behind_door(app, settings) as front:
+        answer = await front.http.get("/ready", params={"kind": 0, "own": 1})
+    assert answer.headers["X-Seen"] == "application/json"
+    assert answer.headers["ETag"] == '"abc"'
+
+
 async def test_the_last_one_says_so() -> None:
     """An answer after which the connection closes is not sent as those of others."""
     settings = build_settings("")
