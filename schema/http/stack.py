@@ -8,7 +8,8 @@
 6. the handler
 
 Headers - security, CORS, what is left of limits - are put on when an answer is about to be sent:
-errors and streams have them too, and what a handler set itself stays.
+errors and streams have them too, and what a handler set itself stays. Those of an answer that is
+Ready are written here already.
 """
 
 from __future__ import annotations
