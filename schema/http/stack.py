@@ -8,7 +8,8 @@
 6. the handler
 
 Headers - security, CORS, what is left of limits - are put on when an answer is about to be sent:
-errors and streams have them too, and what a handler set itself stays.
+errors and streams have them too, and what a handler set itself stays. Those of an answer that is
+Ready are written here already.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aiohttp import web
 
 from schema.http.cors import Cors
+from schema.http.dress import Dress
 from schema.http.endpoints import ENDPOINTS
 from schema.http.errors import answer_failure
-from schema.http.limits.charge import ACCOUNT, Limit, Limiter
+from schema.http.limits.charge import Limit, Limiter
 from schema.http.limits.rules import ANY, assign_rules, parse_rules
 from schema.http.limits.shared import RedisWindows
 from schema.http.limits.windows import MemoryWindows
 from schema.http.measure import Meter, name_route
-from schema.http.request_ids import HEADER, REQUEST_ID, identify
+from schema.http.ready import Ready
+from schema.http.request_ids import identify
 from schema.http.security import security_headers
 from schema.http.sources import PROXY_HOPS, source_of
 from schema.ops.metrics import HttpMetrics
@@ -65,20 +68,9 @@ def put_stack(
     limiter = _build_limiter(app, settings, limits=limits)
     closed = (*PROBES, *hooks)
     cors = Cors(settings.cors_origins, credentials=settings.cors_credentials, closed=closed)
-    app.middlewares.append(Stack(app, limiter=limiter, cors=cors, hooks=hooks).serve)
-    security = security_headers(hsts_s=settings.http_hsts_seconds)
-
-    async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        request_id = request.get(REQUEST_ID)
-        if request_id is not None:
-            response.headers[HEADER] = request_id
-        security.dress(response)
-        cors.dress(request, response)
-        account = request.get(ACCOUNT)
-        if account is not None:
-            response.headers.update(account.headers())
-
-    app.on_response_prepare.append(dress)
+    dress = Dress(security_headers(hsts_s=settings.http_hsts_seconds), cors)
+    app.middlewares.append(Stack(app, limiter=limiter, cors=cors, dress=dress, hooks=hooks).serve)
+    app.on_response_prepare.append(dress.put_on)
 
 
 class Way(NamedTuple):
@@ -93,11 +85,19 @@ class Stack:
     """What stands before the handlers: one function, as each of its own costs every request."""
 
     def __init__(
-        self, app: web.Application, *, limiter: Limiter, cors: Cors, hooks: Collection[str]
+        self,
+        app: web.Application,
+        *,
+        limiter: Limiter,
+        cors: Cors,
+        dress: Dress,
+        hooks: Collection[str],
     ) -> None:
         self._app = app
         self._limiter = limiter
         self._cors = cors
+        self._dress = dress
+        self._hooks = app.on_response_prepare
         self._told = frozenset(hooks)
         self._free = self._told.union(PROBES)
         self._ways: dict[web.AbstractRoute, Way] = {}
@@ -106,7 +106,8 @@ class Stack:
     @web.middleware
     async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer `request` with what `handler` says, or with what keeps it from being asked."""
-        identify(request)
+        request_id = identify(request)
+        account = None
         started = time.perf_counter()
         route = request.match_info.route
         way = self._ways.get(route) or self._find_way(route)
@@ -116,10 +117,14 @@ class Stack:
             if response is None:
                 if way.limits:
                     source = source_of(request)
-                    await self._limiter.charge(request, limits=way.limits, source=source)
+                    account = self._limiter.open(request, way.limits)
+                    await account.charge(ip=source)
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001  # whatever fails is an answer
             response = answer_failure(request, error)
+        # Whoever else has a hook there wants to see the headers before they are sent.
+        if isinstance(response, Ready) and len(self._hooks) == 1:
+            self._dress.make_ready(request, response, request_id=request_id, account=account)
         way.meter.note(request, response, seconds=time.perf_counter() - started)
         return response
 
