@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 EXPOSED: Final = (
     "ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
@@ -30,6 +30,11 @@ SENT: Final = (
 MAX_AGE_S: Final = 7200
 """How long a browser keeps the answer to a preflight; Chromium does for no longer."""
 
+_VARIES: Final = ("Vary", "Origin")
+_EXPOSES: Final = ("Access-Control-Expose-Headers", EXPOSED)
+_CREDENTIALS: Final = (("Access-Control-Allow-Credentials", "true"),)
+_ANYBODY: Final = (("Access-Control-Allow-Origin", "*"), _EXPOSES)
+
 
 class Cors:
     """The rules of one service: the origins, and the paths that are not for pages at all."""
@@ -42,21 +47,17 @@ class Cors:
         self._credentials = credentials
         self._closed = frozenset(closed)
 
-    def dress(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Tell the browser whether the page that asks may read `response`."""
+    def headers(self, request: web.BaseRequest) -> Sequence[tuple[str, str]]:
+        """Return what tells the browser whether the page that asks may read the answer."""
         if not self._origins or request.path in self._closed:
-            return
+            return ()
         if self._any:
-            response.headers["Access-Control-Allow-Origin"] = "*"
-        else:
-            response.headers.add("Vary", "Origin")
-            origin = request.headers.get("Origin", "")
-            if origin not in self._origins:
-                return
-            response.headers["Access-Control-Allow-Origin"] = origin
-            if self._credentials:
-                response.headers["Access-Control-Allow-Credentials"] = "true"
-        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+            return _ANYBODY
+        origin = request.headers.get("Origin", "")
+        if origin not in self._origins:
+            return (_VARIES,)
+        may_sign_in = _CREDENTIALS if self._credentials else ()
+        return (_VARIES, ("Access-Control-Allow-Origin", origin), *may_sign_in, _EXPOSES)
 
     def answer_preflight(self, request: web.Request) -> web.Response | None:
         """Answer a browser that asks whether it may ask; anything else is the handler's."""

@@ -47,9 +47,12 @@ class SecurityHeaders(NamedTuple):
     def dress(self, response: web.StreamResponse) -> None:
         """Give `response`, whose headers are not sent yet, those it lacks."""
         headers = response.headers
-        chosen = self.page if headers.get(CONTENT_TYPE, "").startswith(PAGE) else self.data
         headers["Server"] = SERVER  # aiohttp has put its name and version there
-        headers.merge(chosen)
+        headers.merge(self.choose(headers.get(CONTENT_TYPE, "")))
+
+    def choose(self, content_type: str) -> Mapping[str, str]:
+        """Return those of an answer of this type."""
+        return self.page if content_type.startswith(PAGE) else self.data
 
 
 def security_headers(*, hsts_s: int) -> SecurityHeaders:

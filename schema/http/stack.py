@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aiohttp import web
 
 from schema.http.cors import Cors
+from schema.http.dress import Dress
 from schema.http.endpoints import ENDPOINTS
 from schema.http.errors import answer_failure
-from schema.http.limits.charge import ACCOUNT, Limit, Limiter
+from schema.http.limits.charge import Limit, Limiter
 from schema.http.limits.rules import ANY, assign_rules, parse_rules
 from schema.http.limits.shared import RedisWindows
 from schema.http.limits.windows import MemoryWindows
 from schema.http.measure import Meter, name_route
-from schema.http.request_ids import HEADER, REQUEST_ID, identify
+from schema.http.ready import Ready
+from schema.http.request_ids import identify
 from schema.http.security import security_headers
 from schema.http.sources import PROXY_HOPS, source_of
 from schema.ops.metrics import HttpMetrics
@@ -65,20 +67,9 @@ def put_stack(
     limiter = _build_limiter(app, settings, limits=limits)
     closed = (*PROBES, *hooks)
     cors = Cors(settings.cors_origins, credentials=settings.cors_credentials, closed=closed)
-    app.middlewares.append(Stack(app, limiter=limiter, cors=cors, hooks=hooks).serve)
-    security = security_headers(hsts_s=settings.http_hsts_seconds)
-
-    async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        request_id = request.get(REQUEST_ID)
-        if request_id is not None:
-            response.headers[HEADER] = request_id
-        security.dress(response)
-        cors.dress(request, response)
-        account = request.get(ACCOUNT)
-        if account is not None:
-            response.headers.update(account.headers())
-
-    app.on_response_prepare.append(dress)
+    dress = Dress(security_headers(hsts_s=settings.http_hsts_seconds), cors)
+    app.middlewares.append(Stack(app, limiter=limiter, cors=cors, dress=dress, hooks=hooks).serve)
+    app.on_response_prepare.append(dress.put_on)
 
 
 class Way(NamedTuple):
@@ -93,11 +84,18 @@ class Stack:
     """What stands before the handlers: one function, as each of its own costs every request."""
 
     def __init__(
-        self, app: web.Application, *, limiter: Limiter, cors: Cors, hooks: Collection[str]
+        self,
+        app: web.Application,
+        *,
+        limiter: Limiter,
+        cors: Cors,
+        dress: Dress,
+        hooks: Collection[str],
     ) -> None:
         self._app = app
         self._limiter = limiter
         self._cors = cors
+        self._dress = dress
         self._told = frozenset(hooks)
         self._free = self._told.union(PROBES)
         self._ways: dict[web.AbstractRoute, Way] = {}
@@ -120,6 +118,8 @@ class Stack:
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001  # whatever fails is an answer
             response = answer_failure(request, error)
+        if isinstance(response, Ready):
+            self._dress.make_ready(request, response)
         way.meter.note(request, response, seconds=time.perf_counter() - started)
         return response
 
