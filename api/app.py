@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from api.admit import GATE, Gate
+from api.admit import CALLERS, GATE, Gate, read_callers
 from api.bound import Places
 from api.cache.open import open_cache
 from api.database import (
@@ -90,6 +90,7 @@ def _open_pool(
     async def pool_context(app: web.Application) -> AsyncIterator[None]:
         pool = await _connect(settings)
         database = app[POOL] = Database(pool, limits=limits, metrics=metrics)
+        app[CALLERS] = Together(partial(read_callers, database))
         app[PROFILES] = Together(partial(read_profiles, database))
         yield
         await _close_pool(pool)

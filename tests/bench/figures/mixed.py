@@ -59,7 +59,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "posts of a user": Route("their posts", 60, lambda _, other: f"/v1/users/{other}/posts"),
 }
 STATEMENTS: Final = (
-    *("read_caller", "read_profiles", "read_user", "read_data", "list_events_of", "list_users"),
+    *("read_callers", "read_profiles", "read_user", "read_data", "list_events_of", "list_users"),
     *("list_published_posts", "list_published_posts_of"),
 )
 LISTS: Final = ("history", "list of users", "list of posts", "posts of a user")
