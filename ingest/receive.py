@@ -20,6 +20,7 @@ from ingest.read import read_body
 from ingest.verify import ID, SIGNATURE, TIMESTAMP, Verdict, verify
 from schema.http.endpoints import Answer, Endpoint, Parameter
 from schema.http.errors import HttpError
+from schema.http.ready import Ready
 from schema.http.request_ids import REQUEST_ID
 from schema.http.sources import source_of
 from schema.kafka.producer import BrokerUnavailableError, Record, Stored
@@ -40,8 +41,6 @@ PATH: Final = "/webhooks/clerk"
 """Where Clerk sends them."""
 RETRY_AFTER: Final[Mapping[str, str]] = {"Retry-After": "5"}
 """Svix's own second attempt comes 5 s after the first."""
-JSON_HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/json; charset=utf-8"}
-"""As every answer of ours has them."""
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 REJECTIONS: Final[Mapping[Verdict, tuple[str, str]]] = {
@@ -127,7 +126,7 @@ class Receiver:
         }
         if prepared.reaches:
             answer["user_id"], answer["version"] = prepared.reaches
-        return web.Response(body=_ENCODE(answer), status=202, headers=JSON_HEADERS)
+        return Ready(_ENCODE(answer), status=202)
 
 
 RECEIVER: Final = web.AppKey("receiver", Receiver)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from schema.http.cors import Cors
+    from schema.http.limits.charge import Account
     from schema.http.ready import Kind, Ready
     from schema.http.security import SecurityHeaders
 
@@ -65,7 +66,9 @@ class Dress:
         if account is not None:
             response.headers.update(account.headers())
 
-    def make_ready(self, request: web.Request, ready: Ready) -> None:
+    def make_ready(
+        self, request: web.Request, ready: Ready, *, request_id: str, account: Account | None
+    ) -> None:
         """Write `ready` out as aiohttp and `put_on` would, where all about it is usual."""
         body = ready.plain
         if (
@@ -78,18 +81,15 @@ class Dress:
             return
         key = ready.kind, ready.status
         head = self._heads.get(key) or self._begin_head(key, reason=ready.reason)
-        head += _write_lines(ready.own.items())
+        if ready.own:
+            head += _write_lines(ready.own.items())
         if cors := self._cors.headers(request):
             head += _write_lines(cors)
-        account = request.get(ACCOUNT)
         if account is not None:
             head += _write_lines(account.headers().items())
-        end = {
-            CONTENT_LENGTH: len(body),
-            DATE: _write_date(int(time.time())),
-            HEADER: request[REQUEST_ID],
-        }
-        ready.send_whole(f"{head}{_write_lines(end.items())}\r\n".encode() + body)
+        date = _write_date(int(time.time()))
+        head += f"{HEADER}: {request_id}\r\nContent-Length: {len(body)}\r\nDate: {date}\r\n\r\n"
+        ready.send_whole(head.encode() + body)
 
     def _begin_head(self, key: tuple[Kind, int], *, reason: str) -> str:
         kind, status = key
@@ -109,7 +109,7 @@ class Dress:
         return True
 
 
-def _write_lines(headers: Iterable[tuple[str, object]]) -> str:
+def _write_lines(headers: Iterable[tuple[str, str]]) -> str:
     """Return headers as they go over the wire."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers])
 

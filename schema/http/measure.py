@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
+from schema.http.ready import Ready
 from schema.http.tokens.callers import CALLER
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Meter:
     def note(self, request: web.Request, response: web.StreamResponse, *, seconds: float) -> None:
         """Note that `request` was answered."""
         status = response.status
+        whole = isinstance(response, (Ready, web.Response))  # its own class is found at once
         # A stream takes as long as it wants.
-        if isinstance(response, web.Response) or response.content_type != "text/event-stream":
+        if whole or response.content_type != "text/event-stream":
             series = self._series.get(status // 100) or self._begin(status // 100)
             series.observe(seconds)
         if self._told:

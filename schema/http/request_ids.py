@@ -35,8 +35,9 @@ def choose_id(offered: str | None) -> str:
     return offered if offered and _HARMLESS.fullmatch(offered) else next(_IDS)
 
 
-def identify(request: web.Request) -> None:
+def identify(request: web.Request) -> str:
     """Give `request` its id, in the logs; the stack puts it on the answer."""
     request_id = choose_id(request.headers.get(HEADER))
     request[REQUEST_ID] = request_id
     bind_contextvars(request_id=request_id)  # aiohttp gives each request a context of its own
+    return request_id

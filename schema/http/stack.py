@@ -104,7 +104,8 @@ class Stack:
     @web.middleware
     async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer `request` with what `handler` says, or with what keeps it from being asked."""
-        identify(request)
+        request_id = identify(request)
+        account = None
         started = time.perf_counter()
         route = request.match_info.route
         way = self._ways.get(route) or self._find_way(route)
@@ -114,12 +115,13 @@ class Stack:
             if response is None:
                 if way.limits:
                     source = source_of(request)
-                    await self._limiter.charge(request, limits=way.limits, source=source)
+                    account = self._limiter.open(request, way.limits)
+                    await account.charge(ip=source)
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001  # whatever fails is an answer
             response = answer_failure(request, error)
         if isinstance(response, Ready):
-            self._dress.make_ready(request, response)
+            self._dress.make_ready(request, response, request_id=request_id, account=account)
         way.meter.note(request, response, seconds=time.perf_counter() - started)
         return response
 

@@ -100,10 +100,10 @@ class Limiter:
         """Return the limits of an endpoint, or of ANY."""
         return self._limits[name]
 
-    async def charge(self, request: web.Request, *, limits: tuple[Limit, ...], source: str) -> None:
-        """Open the account of a request, and charge its source. Raises HttpError 429."""
+    def open(self, request: web.Request, limits: tuple[Limit, ...]) -> Account:
+        """Open the account of a request."""
         account = request[ACCOUNT] = Account(limits, windows=self._windows)
-        await account.charge(ip=source)
+        return account
 
 
 async def charge(request: web.Request, *, user: str, organization: str | None = None) -> None:

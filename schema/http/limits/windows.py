@@ -86,9 +86,9 @@ class _Window:
         self.number, self.previous, self.current = 0, 0, 0
 
     def slide(self, number: int) -> None:
-        if number != self.number:
-            self.previous = self.current if number == self.number + 1 else 0
-            self.current, self.number = 0, number
+        """Begin another window."""
+        self.previous = self.current if number == self.number + 1 else 0
+        self.current, self.number = 0, number
 
 
 class MemoryWindows:
@@ -110,15 +110,17 @@ class MemoryWindows:
     async def take(self, rule: Rule, who: str) -> Level | None:
         """Count a request of `who`."""
         window = self._find((rule, who))
-        number, past_s = divmod(self._clock(), rule.window_s)
-        window.slide(int(number))
-        left_s = rule.window_s - past_s
-        weight = window.previous * left_s / rule.window_s
-        allowed = math.floor(weight + window.current) < rule.limit
-        if allowed:
-            window.current += 1
-        counts = Counts(window.previous, window.current, left_s, left_s)
-        return judge(rule, counts, allowed=allowed)
+        limit, window_s = rule.limit, rule.window_s
+        number, past_s = divmod(self._clock(), window_s)
+        if number != window.number:
+            window.slide(int(number))
+        left_s = window_s - past_s
+        used = math.floor(window.previous * left_s / window_s + window.current)
+        if used >= limit:
+            counts = Counts(window.previous, window.current, left_s, left_s)
+            return judge(rule, counts, allowed=False)
+        window.current += 1
+        return Level(True, limit - used - 1, math.ceil(left_s))  # names take as long again
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -151,7 +150,7 @@ class Door(web.Server):
         return self._inner.request_factory(message, payload, protocol, writer, task)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if sum(map(len, chain.from_iterable(request.raw_headers))) > MAX_HEAD_BYTES:
+        if sum([len(name) + len(value) for name, value in request.raw_headers]) > MAX_HEAD_BYTES:
             self.count("head_too_large")
             return self.answer(
                 HttpError("HEADERS_TOO_LARGE", "The headers are too large."), request
