@@ -81,7 +81,10 @@ class _Connection(asyncio.Protocol):
         self._pace.free.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._pace.fail(exc or ConnectionResetError())
+        if self in self._pace.free:
+            self._pace.free.remove(self)  # nobody has asked over it for long
+        else:
+            self._pace.fail(exc or ConnectionResetError())
 
     def send(self, request: bytes, *, due: float) -> None:
         self._due = due

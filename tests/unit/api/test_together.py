@@ -57,7 +57,7 @@ async def test_who_comes_later_is_not_given_what_was_read_before() -> None:
     await shelf.begun.get()
     shelf.opened.set()
 
-    assert await asyncio.gather(first, second) == ["2", "2"]
+    assert [await first, await second] == ["2", "2"]
     assert shelf.asked == [{2}, {2}]
 
 
