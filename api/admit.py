@@ -6,21 +6,23 @@ knows and the standing is read again: within API_STANDING_TTL_S, or at once afte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from aiohttp import web
 
 from api.authorize import admit, is_admin
-from api.database import POOL, DatabaseUnavailableError, fetch, named_statements
+from api.database import DatabaseUnavailableError, fetch, named_statements
 from api.newcomers import NEWCOMERS
 from api.read import Standing
 from api.standings import Found, Key, Standings
+from api.together import Together
 from schema.http.errors import HttpError
 from schema.http.tokens.callers import AUTHENTICATOR
 from schema.http.tokens.claims import READ_SCOPE, UnauthenticatedError
 from schema.ops.metrics.api import SIGN_INS_REFUSED, STANDING_LOOKS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from uuid import UUID
 
     from api.database import Pool
@@ -78,6 +80,31 @@ class Viewer(NamedTuple):
             raise HttpError("USERS_ONLY", "The caller is a machine and has no user of its own.")
 
 
+class Said(NamedTuple):
+    """What the database says of a caller and their session."""
+
+    standing: Standing | None
+    session_status: str | None
+
+
+Callers: TypeAlias = Together[Key, Said]
+
+
+async def read_callers(pool: Pool, keys: Collection[Key]) -> Mapping[Key, Said]:
+    """Return what is said of each of these."""
+    users, sessions = zip(*keys, strict=True)
+    rows = await fetch(pool, _SQL["read_callers"], users, sessions)
+    return {
+        Key(row["user_id"], row["session_id"]): Said(
+            Standing(role=row["caller_role"], status=row["caller_status"])
+            if row["caller_role"] is not None
+            else None,
+            row["session_status"],
+        )
+        for row in rows
+    }
+
+
 class Gate:
     """Where every request that needs a session comes by."""
 
@@ -127,10 +154,11 @@ class Gate:
 
     async def _find(self, app: web.Application, caller: Caller, *, public: bool) -> Found | None:
         key = Key(caller.user_id, caller.session_key)
+        callers = app[CALLERS]
         try:
-            found = await self._look(app[POOL], key)
+            found = await self._look(callers, key)
             if _is_awaited(found) and await _welcome(app, caller):
-                found = await self._look(app[POOL], key)
+                found = await self._look(callers, key)
         except DatabaseUnavailableError:
             if not public:
                 raise
@@ -138,21 +166,20 @@ class Gate:
             return self._standings.last(key)
         return found
 
-    async def _look(self, pool: Pool, key: Key) -> Found:
+    async def _look(self, callers: Callers, key: Key) -> Found:
         if found := self._standings.fresh(key):
             self._looks["kept"].inc()
             return found
-        found = await self._standings.read(key, lambda: self._ask(pool, key))
+        found = await self._standings.read(key, lambda: self._ask(callers, key))
         self._looks["read"].inc()
         return found
 
-    async def _ask(self, pool: Pool, key: Key) -> Found:
+    async def _ask(self, callers: Callers, key: Key) -> Found:
         now = self._standings.clock()
-        (row,) = await fetch(pool, _SQL["read_caller"], *key)
-        role, status = row["caller_role"], row["caller_status"]
+        said = await callers.find(key)
         return Found(
-            standing=None if role is None else Standing(role=role, status=status),
-            session_ended=row["session_status"] in _ENDED,
+            standing=said.standing if said else None,
+            session_ended=said is not None and said.session_status in _ENDED,
             read_at=now,
         )
 
@@ -168,6 +195,9 @@ async def _welcome(app: web.Application, caller: Caller) -> bool:
     newcomers = app.get(NEWCOMERS)
     return newcomers is not None and await newcomers.welcome(caller)
 
+
+CALLERS: Final = web.AppKey("callers", Callers)
+"""Where the gate finds what is said of them: those of one turn of the loop are read at once."""
 
 GATE: Final = web.AppKey("gate", Gate)
 """Where handlers find it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from api.admit import GATE, Gate
+from api.admit import CALLERS, GATE, Gate, read_callers
 from api.bound import Places
 from api.cache.open import open_cache
 from api.database import (
@@ -24,7 +24,9 @@ from api.database import (
 from api.describe import ENDPOINTS, SERVICE
 from api.follow import Tail
 from api.read import PLANNER
+from api.read.profiles import PROFILES, read_profiles
 from api.stream import STREAMS, StreamLimits, Streams
+from api.together import Together
 from api.wait import WAITS, Waits
 from api.welcome import await_newcomers
 from schema.http.endpoints import add_endpoints
@@ -87,7 +89,9 @@ def _open_pool(
 
     async def pool_context(app: web.Application) -> AsyncIterator[None]:
         pool = await _connect(settings)
-        app[POOL] = Database(pool, limits=limits, metrics=metrics)
+        database = app[POOL] = Database(pool, limits=limits, metrics=metrics)
+        app[CALLERS] = Together(partial(read_callers, database))
+        app[PROFILES] = Together(partial(read_profiles, database))
         yield
         await _close_pool(pool)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from api.read.events import Entry, Event
     from api.read.organizations import Organization, OwnMembership
     from api.read.posts import Post
+    from api.read.profiles import Profile
     from api.read.sessions import Session
     from schema.postgres.rows import UsersRow
 
@@ -42,6 +43,23 @@ def present_user(user: UsersRow, *, fully: bool) -> Mapping[str, object]:
     """
     fields = _bury(user) if user.status == "deleted" else _show(user)
     return {name: fields[name] for name in (FULL if fully else PUBLIC)}
+
+
+def present_profile(user: Profile) -> Mapping[str, object]:
+    """Return what every signed-in user sees of a living one: as `present_user` has it, to the byte.
+
+    It is what is read most.
+    """
+    created_at = user.created_at
+    return {
+        "id": user.id,
+        "clerk_id": user.clerk_id,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "username": user.username,
+        "image_url": user.image_url,
+        "created_at": None if created_at is None else write_time(created_at),
+    }
 
 
 def _show(user: UsersRow) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.hdrs import CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY
 
 from api.present import encode, tag
+from schema.http.ready import Kind, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ _HEADERS: Final[Mapping[str, str]] = {
     CACHE_CONTROL: "private, no-cache",
     VARY: "Authorization, Cookie",
 }
+_VIEW: Final = Kind({CONTENT_TYPE: _JSON, **_HEADERS})
 
 
 class View(NamedTuple):
@@ -37,10 +39,9 @@ def respond(
     request: web.Request, view: View, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Answer with `view`, or 304 where the caller has it already (RFC 9110 §13.1.2)."""
-    chosen: dict[str, str] = {**_HEADERS, ETAG: f'"{view.etag}"', **(headers or {})}
+    own: dict[str, str] = {ETAG: f'"{view.etag}"', **(headers or {})}
     if IF_NONE_MATCH in request.headers:
         known = [each.value for each in request.if_none_match or ()]
         if view.etag in known or _ETAG_ANY in known:
-            return web.Response(status=304, headers=chosen)
-    chosen[CONTENT_TYPE] = _JSON
-    return web.Response(body=view.body, headers=chosen)
+            return web.Response(status=304, headers={**_HEADERS, **own})
+    return Ready(view.body, kind=_VIEW, headers=own)

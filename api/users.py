@@ -31,6 +31,7 @@ from api.declare import (
 from api.page import USERS, next_cursor, parse_page
 from api.parse import parse_user_id
 from api.present import present_page, present_user
+from api.read.profiles import PROFILES
 from api.read.users import list_users, read_user
 from api.respond import make_view, respond
 from api.wait import WAITS, VersionNotReachedError, has_reached, read_wish, version_goal
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from api.admit import Viewer
     from api.cache.reads import Loaded
-    from api.database import Pool
+    from api.read.profiles import Profiles
     from api.wait import Wish
     from schema.postgres.rows import UsersRow
 
@@ -62,7 +63,7 @@ async def show_user(request: web.Request) -> web.Response:
     user_id = parse_user_id(request.match_info["id"])
     if viewer.owns(user_id) or viewer.sees_all or request.query_string:
         return await _show(request, viewer, user_id)
-    load = partial(load_profile, request.app[POOL], user_id)
+    load = partial(load_profile, request.app[PROFILES], user_id)
     return answer(request, await request.app[CACHE].read("show_user", user_id.hex, load))
 
 
@@ -78,9 +79,9 @@ async def show_users(request: web.Request) -> web.Response:
     return respond(request, make_view(body))
 
 
-async def load_profile(pool: Pool, user_id: UUID) -> Loaded:
+async def load_profile(profiles: Profiles, user_id: UUID) -> Loaded:
     """Return what every signed-in user sees of a user. Raises HttpError 404."""
-    user = await read_user(pool, user_id)
+    user = await profiles.find(user_id)
     if user is None or not is_visible(user.status, sees_all=False):
         raise user_not_found(own=False)
     return view_profile(user)

@@ -8,7 +8,7 @@ from api.cache.reads import Loaded
 from api.cache.tags import POSTS as EVERY_POST
 from api.cache.tags import tag_post, tag_user
 from api.page import POSTS, next_cursor
-from api.present import present_page, present_post, present_user
+from api.present import present_page, present_post, present_profile
 from api.respond import make_view
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from api.page import Found, Listing
     from api.read.posts import Post
+    from api.read.profiles import Profile
     from api.respond import View
-    from schema.postgres.rows import UsersRow
 
 
-def view_profile(user: UsersRow) -> Loaded:
+def view_profile(user: Profile) -> Loaded:
     """Return what every signed-in user sees of a living one."""
-    return Loaded(make_view(present_user(user, fully=False)), (tag_user(user.id),))
+    return Loaded(make_view(present_profile(user)), (tag_user(user.id),))
 
 
 def view_post(post: Post) -> Loaded:

@@ -12,7 +12,7 @@ from api.cache.views import view_post, view_posts, view_profile
 from api.database import DRIVER_ERRORS, DatabaseUnavailableError, fetch, named_statements
 from api.page import DEFAULT_LIMIT, MAX_LIMIT, Page
 from api.read.posts import list_posts
-from schema.postgres.rows import UsersRow
+from api.read.profiles import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,5 +60,5 @@ async def _read_posts(pool: Pool) -> Mapping[str, Loaded]:
 
 async def _read_profiles(pool: Pool, users: int) -> Mapping[str, Loaded]:
     rows = await fetch(pool, _SQL["warm_users"], users)
-    found = (UsersRow(**dict(row)) for row in rows)
+    found = (Profile(*row) for row in rows)
     return {user.id.hex: view_profile(user) for user in found}

@@ -5,30 +5,12 @@
 SELECT
     users.id,
     users.clerk_id,
-    users.email,
-    users.email_verified,
     users.first_name,
     users.last_name,
     users.username,
     users.image_url,
-    users.external_id,
-    users.role,
-    users.status,
-    users.public_metadata,
-    users.last_sign_in_at,
-    users.last_active_at,
     users.created_at,
-    users.updated_at,
-    users.deleted_at,
-    users.version,
-    users.version_timestamp,
-    users.version_event_id,
-    users.signup_source,
-    users.last_event_at,
-    users.deletion_event_id,
-    users.erase_at,
-    users.held_status,
-    users.restored_at
+    users.status
 FROM (
     (
         SELECT posts.user_id AS id

@@ -81,7 +81,10 @@ class _Connection(asyncio.Protocol):
         self._pace.free.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._pace.fail(exc or ConnectionResetError())
+        if self in self._pace.free:
+            self._pace.free.remove(self)  # nobody has asked over it for long
+        else:
+            self._pace.fail(exc or ConnectionResetError())
 
     def send(self, request: bytes, *, due: float) -> None:
         self._due = due
@@ -108,35 +111,43 @@ class _Connection(asyncio.Protocol):
 
 
 async def pace(
-    server: Server, requests: Sequence[bytes], *, rate: float, seconds: float
+    server: Server,
+    requests: Sequence[bytes],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = CONNECTIONS,
+    seed: int = 1,
 ) -> Sequence[float]:
     """Send requests at that rate; return how long each answer took from when it was due, in ms.
+
+    Whoever paces several kinds of requests at once gives each a `seed` of its own.
 
     Raises RefusedError where success is not answered, TimeoutError when answers do not come.
     """
     loop = asyncio.get_running_loop()
     pace = _Pace(requests=requests, expected=max(2, int(rate * (WARM_S + seconds))))
-    connections = [
+    opened = [
         (await loop.create_connection(lambda: _Connection(pace), LOOPBACK, server.port))[1]
-        for _ in range(CONNECTIONS)
+        for _ in range(connections)
     ]
     gc.disable()  # its pauses would be taken for the server's
     try:
-        await _send_when_due(pace, rate=rate)
+        await _send_when_due(pace, rate=rate, seed=seed)
         async with asyncio.timeout(PATIENCE_S):
             await pace.ended
     finally:
         gc.enable()
         pace.over = True
-        for connection in connections:
+        for connection in opened:
             connection.close()
     warm = min(int(rate * WARM_S), pace.expected - 2)
     return [latency * 1000 for latency in pace.latencies[warm:]]
 
 
-async def _send_when_due(pace: _Pace, *, rate: float) -> None:
+async def _send_when_due(pace: _Pace, *, rate: float, seed: int) -> None:
     loop = asyncio.get_running_loop()
-    chance = Random(1)  # noqa: S311  # the same arrivals each time
+    chance = Random(seed)  # noqa: S311  # the same arrivals each time
     due = loop.time() + TICK_S
     for number in range(pace.expected):
         due += chance.expovariate(rate)

@@ -69,14 +69,16 @@ async def ask(
     return answered
 
 
-async def measure_rate(bench: Bench, server: Server, requests: Path) -> Mapping[str, float]:
+async def measure_rate(
+    bench: Bench, server: Server, requests: Path, *, warm_s: float = 1
+) -> Mapping[str, float]:
     """Return what a server makes of as many requests as it can take, after a warm-up.
 
     `rate` a second, `cpu` in microseconds for each, and `core`: how much of its core it had, in
     per cent. With much less than 100 it was not the server that was measured.
     """
     if not bench.quick:
-        await ask(server, requests, seconds=1)
+        await ask(server, requests, seconds=warm_s)
     with measuring(server) as cost:
         answered = await ask(server, requests, seconds=bench.choose(4, 1))
     seconds = answered.microseconds / 1e6

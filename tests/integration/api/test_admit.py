@@ -183,7 +183,7 @@ async def test_a_request_normally_costs_no_statement(
         answers = await asyncio.gather(*(door.knock(sign("user_1")) for _ in range(100)))
 
         assert answers == [(200, {"sees_all": True, "known": True})] * 100
-        count = 'clerkwork_query_seconds_count{statement="read_caller"}'
+        count = 'clerkwork_query_seconds_count{statement="read_callers"}'
         assert await door.metric(count) == 1
 
 

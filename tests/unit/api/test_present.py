@@ -9,7 +9,17 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from api.present import FULL, PUBLIC, encode, present_page, present_user, tag, write_time
+from api.present import (
+    FULL,
+    PUBLIC,
+    encode,
+    present_page,
+    present_profile,
+    present_user,
+    tag,
+    write_time,
+)
+from api.read.profiles import Profile
 from schema.postgres.contracts import DECISIONS, PublicProfile, User
 from schema.postgres.rows import Json, UsersRow
 
@@ -177,3 +187,11 @@ def test_a_list_says_whether_there_is_more() -> None:
 def test_a_tag_names_the_bytes() -> None:
     """Equal bodies have equal tags, others have others."""
     assert tag(b"a") == tag(b"a") != tag(b"b")
+
+
+@pytest.mark.parametrize("user", [ADA, replace(ADA, created_at=None, username="ada")])
+def test_profiles_are_the_same_either_way(user: UsersRow) -> None:
+    """Read alone or as part of the whole row, what others see is the same to the byte."""
+    profile = Profile(*(getattr(user, name) for name in Profile._fields))
+
+    assert encode(present_profile(profile)) == encode(present_user(user, fully=False))
