@@ -224,6 +224,7 @@ def bench(
     quick: Flag = False,
     runs: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     json: Path | None = None,
+    add: Flag = False,
     compare: Path | None = None,
     read: Path | None = None,
     out: Path | None = None,
@@ -236,13 +237,15 @@ def bench(
     Parameters
     ----------
     figures
-        What to measure, such as ingest; everything unless given.
+        What to measure, such as ingest; unless given, everything that does not take long.
     quick
         Go through everything once, with little of it: the figures mean nothing.
     runs
-        How often; five times unless given.
+        How often; three times unless given.
     json
         Where the results go; a file of its own below `out` unless given.
+    add
+        Keep what that file has of figures that are not measured now.
     compare
         The results of an earlier run.
     read
@@ -258,6 +261,7 @@ def bench(
         quick=quick,
         runs=runs,
         json=json,
+        add=add,
         compare=compare,
         read=read,
         out=out or OUT,

@@ -13,6 +13,7 @@ import uvloop
 from deploy.environment import ROOT
 from deploy.errors import OperatorError
 from tests.bench.compare import compare, tell_changes
+from tests.bench.estimate import tell_estimate
 from tests.bench.report import broken_promises, report
 from tests.bench.results import read_results
 from tests.bench.run import load_experiments, run_experiments
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.bench.results import Results
 
 OUT: Final = ROOT / ".clerkwork/bench"
-RUNS: Final = 5
+RUNS: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +35,14 @@ class Wishes:
     """What `clerkwork bench` is asked for."""
 
     figures: Sequence[str] = ()
-    """Names of experiments; all without any."""
+    """Names of experiments; all that are not long without any."""
 
     quick: bool = False
     runs: int | None = None
     json: Path | None = None
+    add: bool = False
+    """Keep what `json` has of experiments that are not measured now."""
+
     compare: Path | None = None
     read: Path | None = None
     """Measure nothing: take what this file has."""
@@ -56,20 +60,34 @@ def bench(wishes: Wishes, console: Console) -> int:
     if wishes.read:
         results = _read(wishes.read)
     else:
-        experiments = load_experiments(wishes.figures)
-        path = wishes.json or wishes.out / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-        runs = wishes.runs or (1 if wishes.quick else RUNS)
-        results = uvloop.run(
-            run_experiments(
-                experiments, runs=runs, quick=wishes.quick, path=path, tell=console.print
-            )
-        )
-        console.print(f"written to {path}\n", markup=False)
+        results = _measure(wishes, console)
     report(results, console)
     _tell_promises(results, console)
     _draw(results, wishes.out, console)
     worse = tell_changes(compare(before, results), console) if before else 0
     return max(worse, int(any(each.failed for each in results.experiments)))
+
+
+def _measure(wishes: Wishes, console: Console) -> Results:
+    experiments = load_experiments(wishes.figures)
+    path = wishes.json or wishes.out / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    earlier = _read(path) if wishes.add and path.exists() else None
+    if earlier and earlier.quick is not wishes.quick:
+        raise OperatorError(f"{path} is of another kind: in a hurry or not, both must be the same")
+    runs = wishes.runs or (1 if wishes.quick else RUNS)
+    console.print(tell_estimate(experiments, runs=runs, quick=wishes.quick), markup=False)
+    results = uvloop.run(
+        run_experiments(
+            experiments,
+            runs=runs,
+            quick=wishes.quick,
+            path=path,
+            tell=console.print,
+            earlier=earlier,
+        )
+    )
+    console.print(f"written to {path}\n", markup=False)
+    return results
 
 
 def _read(path: Path) -> Results:

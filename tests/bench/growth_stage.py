@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -96,6 +97,15 @@ class Stage:
             await publish_events(producer, count, users=self.users, seed=seed)
         return Backlog(stage=self, begins=before, count=count)
 
+    async def meet_pages(self) -> None:
+        """Use and change every page of the rows that events change, as an hour of events would.
+
+        Then none of them is read, or written whole into the WAL, for the first time.
+        """
+        await self.database.execute("CHECKPOINT")
+        for name in ("users", "user_data", "user_names"):
+            await self.database.execute(_SQL[f"meet_{name}"])
+
     async def find_ends(self) -> dict[int, int]:
         """Return where each partition ends."""
         async with AIOKafkaConsumer(bootstrap_servers=self.stack.bootstrap_servers) as consumer:
@@ -135,10 +145,13 @@ class Backlog:
 
 @contextlib.asynccontextmanager
 async def over(bench: Bench, users: int) -> AsyncIterator[Stage]:
-    """Have a database with so many users over the Kafka and the PostgreSQL of a bench."""
+    """Have a database with so many users over the Kafka and the PostgreSQL of a bench.
+
+    It is a copy of one that only the first is filled for.
+    """
     await skip_leftovers(bench.stack.bootstrap_servers)  # of other experiments
-    async with bench.database() as url:
-        await fill(url, users)
+    full = await bench.template(f"bench_users_{users}", partial(fill, users=users))
+    async with bench.database(full) as url:
         database = await asyncpg.connect(url)
         try:
             stack = replace(bench.stack, database_url=url)

@@ -6,16 +6,19 @@ import contextlib
 import importlib
 import os
 import tempfile
+import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from deploy.errors import OperatorError
 from deploy.stack import running_stack
 from tests.bench.bench import Bench, share_cores
 from tests.bench.machine import look_at_machine
-from tests.bench.results import Results, collect, write_results
+from tests.bench.results import Results, collect, merge, write_results
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -32,13 +35,17 @@ def experiment_names() -> Sequence[str]:
 
 
 def load_experiments(names: Sequence[str]) -> Sequence[Experiment]:
-    """Return the experiments of these names, all without any; raise OperatorError of others."""
+    """Return the experiments of these names, without any all that are not long.
+
+    Raises OperatorError of names that there are not.
+    """
     known = experiment_names()
     if unknown := sorted(set(names) - set(known)):
         raise OperatorError(f"no figures {', '.join(unknown)}; there are: {', '.join(known)}")
-    return [
+    found: list[Experiment] = [
         importlib.import_module(f"tests.bench.figures.{name}").EXPERIMENT for name in names or known
     ]
+    return [each for each in found if names or not each.long]
 
 
 @contextlib.asynccontextmanager
@@ -68,26 +75,23 @@ async def run_experiments(
     quick: bool,
     path: Path,
     tell: Callable[[str], None],
+    earlier: Results | None = None,
 ) -> Results:
     """Return what was measured; what is there after each experiment is written to `path`.
 
-    An experiment that fails is told of and does not keep the others from being run.
+    With `earlier`, what that has of other experiments is kept. An experiment that fails is
+    told of and does not keep the others from being run.
     """
     async with running_bench(quick=quick) as bench:
         machine = await look_at_machine(
             bench.stack.database_url, data=bench.directory, cores=bench.cores.count
         )
-        measured: list[Measured] = []
-        results = Results(machine=machine, measured_at=_now(), quick=quick)
+        results = Results(machine=machine, measured_at=now(), quick=quick)
+        results = merge(earlier, results) if earlier else results
         for experiment in experiments:
             count = min(runs, experiment.runs or runs)
-            measured.append(await _run(experiment, bench, runs=count, tell=tell))
-            results = Results(
-                machine=machine,
-                measured_at=results.measured_at,
-                quick=quick,
-                experiments=tuple(measured),
-            )
+            measured = await _run(experiment, bench, runs=count, tell=tell)
+            results = merge(results, replace(results, experiments=(measured,)))
             write_results(results, path)
     return results
 
@@ -96,20 +100,26 @@ async def _run(
     experiment: Experiment, bench: Bench, *, runs: int, tell: Callable[[str], None]
 ) -> Measured:
     done: list[Mapping[str, Mapping[str, float]]] = []
+    seconds: list[float] = []
     curves: list[Curve] = []
     failed = None
     for number in range(1, runs + 1):
         tell(f"{experiment.name}: run {number} of {runs}")
         bench.curves.clear()
+        begun = time.perf_counter()
         try:
             done.append(await experiment.measure(bench))
         except Exception as error:  # noqa: BLE001  # the others are measured all the same
             traceback.print_exc()
             failed = type(error).__name__
             break
+        seconds.append(round(time.perf_counter() - begun, 1))
         curves = list(bench.curves)
-    return collect(experiment, done, curves=curves, failed=failed)
+    return collect(
+        experiment, done, curves=curves, seconds=seconds, measured_at=now(), failed=failed
+    )
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as it is written down."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -72,4 +72,5 @@ EXPERIMENT: Final = Experiment(
     ),
     measure=measure,
     runs=1,
+    long=True,
 )
