@@ -223,6 +223,7 @@ def bench(
     *figures: str,
     quick: Flag = False,
     runs: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    minutes: Annotated[float | None, Parameter(validator=validators.Number(gt=0))] = None,
     json: Path | None = None,
     add: Flag = False,
     compare: Path | None = None,
@@ -242,6 +243,8 @@ def bench(
         Go through everything once, with little of it: the figures mean nothing.
     runs
         How often; three times unless given.
+    minutes
+        For how long at most; each figure has one run at least.
     json
         Where the results go; a file of its own below `out` unless given.
     add
@@ -260,6 +263,7 @@ def bench(
         figures=figures,
         quick=quick,
         runs=runs,
+        minutes=minutes,
         json=json,
         add=add,
         compare=compare,

@@ -159,16 +159,18 @@ class Bench:
         self,
         *module: str,
         port_variable: str = "PORT",
+        port: int | None = None,
         cores: Sequence[int] | None = None,
         settings: Mapping[str, str] | None = None,
         **variables: str,
     ) -> AsyncIterator[Server]:
         """Run `python -m module …` on the server's core, or on `cores`, until it is not needed.
 
-        It is told its port by an environment variable, and yielded once `/readyz` there answers,
-        be it that there is no such page. Raises StackError when it does not.
+        It is told its port, any that is free unless given, by an environment variable, and yielded
+        once `/readyz` there answers, be it that there is no such page. Raises StackError when it
+        does not.
         """
-        port = free_port()
+        port = port or free_port()
         listed = ",".join(map(str, self.cores.server if cores is None else cores))
         program = Program(
             name=" ".join(module),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import structlog
 import uvloop
 
 from deploy.environment import ROOT
@@ -16,7 +18,7 @@ from tests.bench.compare import compare, tell_changes
 from tests.bench.estimate import tell_estimate
 from tests.bench.report import broken_promises, report
 from tests.bench.results import read_results
-from tests.bench.run import load_experiments, run_experiments
+from tests.bench.run import Amount, load_experiments, run_experiments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +41,9 @@ class Wishes:
 
     quick: bool = False
     runs: int | None = None
+    minutes: float | None = None
+    """For how long at most; each has one run at least."""
+
     json: Path | None = None
     add: bool = False
     """Keep what `json` has of experiments that are not measured now."""
@@ -57,10 +62,7 @@ def bench(wishes: Wishes, console: Console) -> int:
     others, figures are other ones. Raises OperatorError when a file cannot be read.
     """
     before = _read(wishes.compare) if wishes.compare else None
-    if wishes.read:
-        results = _read(wishes.read)
-    else:
-        results = _measure(wishes, console)
+    results = _read(wishes.read) if wishes.read else _measure(wishes, console)
     report(results, console)
     _tell_promises(results, console)
     _draw(results, wishes.out, console)
@@ -74,17 +76,16 @@ def _measure(wishes: Wishes, console: Console) -> Results:
     earlier = _read(path) if wishes.add and path.exists() else None
     if earlier and earlier.quick is not wishes.quick:
         raise OperatorError(f"{path} is of another kind: in a hurry or not, both must be the same")
-    runs = wishes.runs or (1 if wishes.quick else RUNS)
-    console.print(tell_estimate(experiments, runs=runs, quick=wishes.quick), markup=False)
+    amount = Amount(
+        runs=wishes.runs or (1 if wishes.quick else RUNS),
+        minutes=wishes.minutes or float("inf"),
+        quick=wishes.quick,
+    )
+    console.print(tell_estimate(experiments, amount), markup=False)
+    # What services say of each query would be all that one sees.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     results = uvloop.run(
-        run_experiments(
-            experiments,
-            runs=runs,
-            quick=wishes.quick,
-            path=path,
-            tell=console.print,
-            earlier=earlier,
-        )
+        run_experiments(experiments, amount=amount, path=path, tell=console.print, earlier=earlier)
     )
     console.print(f"written to {path}\n", markup=False)
     return results

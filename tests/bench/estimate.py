@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tests.bench.figure import Experiment
     from tests.bench.results import Results
+    from tests.bench.run import Amount
 
 NOTED: Final = ROOT / "tests/bench/measured.json"
 """The results that the README tells."""
@@ -25,13 +26,15 @@ QUICK: Final = 0.35
 
 
 def estimate_s(
-    experiments: Sequence[Experiment], *, runs: int, quick: bool, noted: Results | None
+    experiments: Sequence[Experiment], amount: Amount, *, noted: Results | None
 ) -> float:
     """Return how long all runs of these will take, in seconds; a guess."""
-    return START_S + sum(
-        min(runs, each.runs or runs) * _run_s(each, noted) * (QUICK if quick else 1)
-        for each in experiments
-    )
+    once = {each.name: _run_s(each, noted) for each in experiments}
+    runs = {each.name: min(amount.runs, each.runs or amount.runs) for each in experiments}
+    seconds = START_S + sum(once[name] * runs[name] for name in once)
+    if amount.quick:
+        return seconds * QUICK
+    return max(START_S + sum(once.values()), min(seconds, amount.minutes * 60))
 
 
 def _run_s(experiment: Experiment, noted: Results | None) -> float:
@@ -39,9 +42,9 @@ def _run_s(experiment: Experiment, noted: Results | None) -> float:
     return median(found.seconds) if found and found.seconds else UNKNOWN_S
 
 
-def tell_estimate(experiments: Sequence[Experiment], *, runs: int, quick: bool) -> str:
+def tell_estimate(experiments: Sequence[Experiment], amount: Amount) -> str:
     """Return a sentence of it: what is measured, and for how long."""
     noted = read_results(NOTED) if NOTED.exists() else None
-    seconds = estimate_s(experiments, runs=runs, quick=quick, noted=noted)
+    seconds = estimate_s(experiments, amount, noted=noted)
     names = ", ".join(each.name for each in experiments)
     return f"{names}: about {max(1, round(seconds / 60))} min"

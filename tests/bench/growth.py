@@ -50,7 +50,7 @@ class Rate:
 
 
 async def measure_worker(stage: Stage, *, events: int, seed: int, warm: int = 0) -> Rate:
-    """Measure a worker on a backlog of so many events, the first ones or `warm` more not counted."""
+    """Measure a worker on a backlog of so many events, after `warm` others or the first of them."""
     events += warm
     backlog = await stage.publish(events, seed=seed)
     with stage.running("workers", "WORKER_METRICS_PORT") as (worker, _port):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BEGINNING: Final = "first tenth"
 END: Final = "last tenth"
+POINTS: Final = 200
+"""Of a curve, at most."""
 
 
 async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
@@ -23,24 +25,25 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
     events, users = bench.choose((1_000_000, 1_000_000), (20_000, 1_000))
     async with over(bench, users) as stage:
         looks = await drain(await stage.publish(events, seed=events))
+    drawn = looks[1 :: len(looks) // POINTS + 1]
     bench.curves.extend(
         [
             Curve(
-                figure="backlog_rate",
+                figure="rate_over_time",
                 series="worker",
                 x="seconds",
                 y="events a second",
                 points=[
                     (b.seconds, (b.applied - a.applied) / (b.seconds - a.seconds))
-                    for a, b in pairwise(looks)
+                    for a, b in pairwise(drawn)
                 ],
             ),
             Curve(
-                figure="backlog_memory",
+                figure="memory_over_time",
                 series="worker",
                 x="seconds",
                 y="MB",
-                points=[(each.seconds, each.memory_mb) for each in looks],
+                points=[(each.seconds, each.memory_mb) for each in drawn],
             ),
         ]
     )

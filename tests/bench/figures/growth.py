@@ -57,7 +57,7 @@ async def measure_rates(bench: Bench, stage: Stage) -> dict[str, float]:
 EXPERIMENT: Final = Experiment(
     name="growth",
     says="An API process without its cache on reads of users by chance, then a worker on events of"
-    " them, in a small database and in a large one; in both every page was used and changed before.",
+    " them, in a small database and in a large one; every page was used and changed before.",
     contestants={FEW: "10,000 users", MANY: "1,000,000 users"},
     figures=(
         Figure(
