@@ -25,7 +25,7 @@ from schema.kafka.topics import USER_EVENTS
 from schema.postgres.statements import read_statements
 from tests.bench.cost_meter import Meter
 from tests.bench.growth_events import publish_events
-from tests.bench.growth_fill import fill, prepare
+from tests.bench.growth_fill import execute_found, fill, prepare
 from tests.leftovers import skip_leftovers
 from tests.waiting import until
 
@@ -97,14 +97,23 @@ class Stage:
             await publish_events(producer, count, users=self.users, seed=seed)
         return Backlog(stage=self, begins=before, count=count)
 
-    async def meet_pages(self) -> None:
-        """Use and change every page of the rows that events change, as an hour of events would.
+    @contextlib.asynccontextmanager
+    async def steady(self) -> AsyncIterator[None]:
+        """Have checkpoints as seldom as a large database should, and be between two of them.
 
-        Then none of them is read, or written whole into the WAL, for the first time.
+        Every page of the rows that events change is used and changed, as minutes of events would:
+        none is read, or written whole into the WAL, for the first time.
         """
-        await self.database.execute("CHECKPOINT")
-        for name in ("users", "user_data", "user_names"):
-            await self.database.execute(_SQL[f"meet_{name}"])
+        await execute_found(self.database, "make_seldom")
+        await self.database.execute("SELECT pg_reload_conf()")
+        try:
+            await self.database.execute("CHECKPOINT")
+            for name in ("users", "user_data", "user_names"):
+                await self.database.execute(_SQL[f"meet_{name}"])
+            yield
+        finally:
+            await execute_found(self.database, "make_usual")
+            await self.database.execute("SELECT pg_reload_conf()")
 
     async def find_ends(self) -> dict[int, int]:
         """Return where each partition ends."""

@@ -34,7 +34,10 @@ ROWS: Final = (
     Row("relay", "p99", "from a commit to a consumer, at a quarter of that, p99"),
     Row("api", "rate", "profiles that one core reads, from the cache"),
     Row("api", "rate", "the same without the cache", "uncached"),
-    Row("mixed", "p95", "reads of all kinds beside a worker, p95"),
+    Row(
+        "mixed", "p95", "a list of users, beside all other reads and a worker, p95", "list of users"
+    ),
+    Row("mixed", "p99", "queries meanwhile, p99", "queries"),
     Row("visible", "p50", "from the POST of a webhook to its user in the API, median"),
     Row("visible", "p99", "the same, p99"),
     Row("cache", "hits", "reads of 1,000,000 users that need no query, one change in 100"),

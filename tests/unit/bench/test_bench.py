@@ -20,7 +20,7 @@ from tests.bench.compare import compare, judge, tell_changes
 from tests.bench.estimate import START_S, estimate_s
 from tests.bench.figure import LIMIT, NAIVE, OURS, Curve, Experiment, Figure, Promise
 from tests.bench.machine import Machine
-from tests.bench.readme import measured_table
+from tests.bench.readme import ROWS, measured_table
 from tests.bench.report import broken_promises, report, show
 from tests.bench.results import Results, collect, merge, read_results, write_results
 from tests.bench.run import Amount, experiment_names, load_experiments
@@ -297,6 +297,14 @@ def test_the_readme_tells_of_what_was_measured() -> None:
 
     assert len(told) == 1
     assert "| 40 /s | 0.40 | ≥ 0.35 of limit, is 0.40: kept; ≥ 9 /s: kept |" in told[0]
+
+
+def test_rows_of_the_readme_are_figures() -> None:
+    """Each names an experiment, one of its figures and one of its contestants."""
+    for row in (row for row in ROWS if row.experiment in experiment_names()):
+        (experiment,) = load_experiments([row.experiment])
+        assert row.figure in {figure.name for figure in experiment.figures}
+        assert row.who in experiment.contestants
 
 
 def test_help_does_not_wait_for_the_bench() -> None:
