@@ -244,7 +244,7 @@ def bench(
     runs
         How often; three times unless given.
     minutes
-        For how long at most; each figure has one run at least.
+        For how long at most, though each has one run at least; 18 where no figure is named.
     json
         Where the results go; a file of its own below `out` unless given.
     add

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 OUT: Final = ROOT / ".clerkwork/bench"
 RUNS: Final = 3
+MINUTES: Final = 18.0
+"""For everything, unless something is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def _measure(wishes: Wishes, console: Console) -> Results:
         raise OperatorError(f"{path} is of another kind: in a hurry or not, both must be the same")
     amount = Amount(
         runs=wishes.runs or (1 if wishes.quick else RUNS),
-        minutes=wishes.minutes or float("inf"),
+        minutes=wishes.minutes or (float("inf") if wishes.figures else MINUTES),
         quick=wishes.quick,
     )
     console.print(tell_estimate(experiments, amount), markup=False)
