@@ -14,13 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
-import jwt
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploy.stack import Process, Program, running_stack
 from deploy.stack.ports import free_port
+from deploy.tokens import mint_token, new_private_key, public_key
 from schema.kafka.topics import USER_EVENTS
 from schema.postgres.statements import read_statements
 from tests.bench.cost_meter import Meter
@@ -207,10 +205,8 @@ def _answers(port: int) -> bool:
 
 def make_signer() -> tuple[str, str]:
     """Return a key's public half and a session token that it has signed."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    now = int(time.time())
-    return pem, jwt.encode({"exp": now + 3600, "iat": now, "sub": "user_x"}, key, algorithm="RS256")
+    key = new_private_key()
+    return public_key(key), mint_token(key, user_id="user_x", minutes=60)
 
 
 async def read_all(port: int, paths: Sequence[str], token: str, *, connections: int = 16) -> float:
