@@ -1,6 +1,7 @@
 """Write what is for people and made from code: `python -m deploy.document`.
 
-That is the README's configuration table, from the settings classes, and the reference of errors.
+That is the README's configuration table, from the settings classes, its table of what was measured,
+from `tests/bench/measured.json`, and the reference of errors.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "backfill": BackfillSettings,
     "reconcile": ReconcileSettings,
 }
-_PLACE: Final = re.compile(r"(<!-- configuration -->\n).*?(<!-- /configuration -->)", re.DOTALL)
+_PLACE: Final = re.compile(r"(<!-- (configuration|measured) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def configuration_table() -> str:
@@ -57,9 +58,21 @@ def configuration_table() -> str:
     return "\n".join(["| variable | read by | default | meaning |", "|---|---|---|---|", *rows])
 
 
-def with_table(readme: str) -> str:
-    """Return the README with the table as it is now."""
-    return _PLACE.sub(lambda place: f"{place[1]}{configuration_table()}\n{place[2]}", readme)
+def measured_part() -> str:
+    """Return what was measured, where and when, as Markdown; it is noted by `clerkwork bench`."""
+    # The doctor imports this module where there are no tests.
+    from tests.bench.estimate import NOTED  # noqa: PLC0415  # see above
+    from tests.bench.readme import machine_line, measured_table  # noqa: PLC0415  # see above
+    from tests.bench.results import read_results  # noqa: PLC0415  # see above
+
+    results = read_results(NOTED)
+    return f"{machine_line(results)}\n\n{measured_table(results)}"
+
+
+def with_tables(readme: str) -> str:
+    """Return the README with its tables as they are now."""
+    tables = {"configuration": configuration_table, "measured": measured_part}
+    return _PLACE.sub(lambda place: f"{place[1]}{tables[place[2]]()}\n{place[3]}", readme)
 
 
 def _default(field: FieldInfo) -> str:
@@ -73,5 +86,5 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
     ERRORS.write_text(write_reference(), encoding="utf-8")

@@ -223,7 +223,9 @@ def bench(
     *figures: str,
     quick: Flag = False,
     runs: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    minutes: Annotated[float | None, Parameter(validator=validators.Number(gt=0))] = None,
     json: Path | None = None,
+    add: Flag = False,
     compare: Path | None = None,
     read: Path | None = None,
     out: Path | None = None,
@@ -236,13 +238,17 @@ def bench(
     Parameters
     ----------
     figures
-        What to measure, such as ingest; everything unless given.
+        What to measure, such as ingest; unless given, everything that does not take long.
     quick
         Go through everything once, with little of it: the figures mean nothing.
     runs
-        How often; five times unless given.
+        How often; three times unless given.
+    minutes
+        For how long at most, though each has one run at least; 18 where no figure is named.
     json
         Where the results go; a file of its own below `out` unless given.
+    add
+        Keep what that file has of figures that are not measured now.
     compare
         The results of an earlier run.
     read
@@ -257,7 +263,9 @@ def bench(
         figures=figures,
         quick=quick,
         runs=runs,
+        minutes=minutes,
         json=json,
+        add=add,
         compare=compare,
         read=read,
         out=out or OUT,

@@ -24,7 +24,7 @@ from deploy.stack.ports import LOOPBACK, free_port
 from deploy.topics import apply_topics, connected_admin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deploy.stack import Stack
@@ -123,13 +123,23 @@ class Bench:
         await execute(self.stack.database_url, f"CREATE DATABASE {TEMPLATE}")
         await migrate(self._on(TEMPLATE))
 
+    async def template(self, name: str, fill: Callable[[str], Awaitable[object]]) -> str:
+        """Return the name of a database to copy, migrated and filled unless it is there."""
+        connection = await asyncpg.connect(self.stack.database_url)
+        there = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
+        await connection.close()
+        if there is None:
+            await execute(self.stack.database_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            await fill(self._on(name))
+        return name
+
     @contextlib.asynccontextmanager
-    async def database(self) -> AsyncIterator[str]:
-        """Have a migrated, empty database; yield its URL."""
+    async def database(self, template: str = TEMPLATE) -> AsyncIterator[str]:
+        """Have a copy of a migrated database, an empty one unless said; yield its URL."""
         name = f"bench_{uuid.uuid4().hex}"
         await execute(
             self.stack.database_url,
-            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY",
+            f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY",
         )
         try:
             yield self._on(name)
@@ -149,16 +159,18 @@ class Bench:
         self,
         *module: str,
         port_variable: str = "PORT",
+        port: int | None = None,
         cores: Sequence[int] | None = None,
         settings: Mapping[str, str] | None = None,
         **variables: str,
     ) -> AsyncIterator[Server]:
         """Run `python -m module …` on the server's core, or on `cores`, until it is not needed.
 
-        It is told its port by an environment variable, and yielded once `/readyz` there answers,
-        be it that there is no such page. Raises StackError when it does not.
+        It is told its port, any that is free unless given, by an environment variable, and yielded
+        once `/readyz` there answers, be it that there is no such page. Raises StackError when it
+        does not.
         """
-        port = free_port()
+        port = port or free_port()
         listed = ",".join(map(str, self.cores.server if cores is None else cores))
         program = Program(
             name=" ".join(module),

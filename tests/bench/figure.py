@@ -107,3 +107,6 @@ class Experiment:
     measure: Measure
     runs: int | None = None
     """At most so many runs, of what takes long; None for as many as are asked for."""
+
+    long: bool = False
+    """Whether it takes minutes, and is only measured when it is named."""

@@ -49,18 +49,19 @@ class Rate:
     memory_mb: float
 
 
-async def measure_worker(stage: Stage, *, events: int, seed: int) -> Rate:
-    """Measure a worker on a backlog of so many events."""
+async def measure_worker(stage: Stage, *, events: int, seed: int, warm: int = 0) -> Rate:
+    """Measure a worker on a backlog of so many events, after `warm` others or the first of them."""
+    events += warm
     backlog = await stage.publish(events, seed=seed)
     with stage.running("workers", "WORKER_METRICS_PORT") as (worker, _port):
-        await backlog.reach(events // 10)
+        await backlog.reach(max(warm, events // 10))
         begun = await backlog.count_applied()
         meter = stage.meter({"worker": worker.pid})
         reading = await meter.read()
         await backlog.reach(events)
         used = await meter.used_since(reading)
         memory_mb = psutil.Process(worker.pid).memory_info().rss >> 20
-    count = events - begun
+    count = max(1, events - begun)  # a few may be all applied by now
     return Rate(
         per_second=count / used.seconds,
         cpu_us=used.cpu_s["worker"] / count * 1e6,

@@ -68,7 +68,7 @@ async def measure_recording(connection: Connection, *, months: int, seed: int) -
     for start in range(0, EVENTS, BATCH):
         before, begun = cpu_of(pid), time.perf_counter()
         async with connection.transaction():
-            await record(connection, applied[start : start + BATCH])
+            await record(connection, applied[start : start + BATCH], erased=())
         walls.append(time.perf_counter() - begun)
         server += cpu_of(pid) - before
     return Recorded(

@@ -10,21 +10,20 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
-import jwt
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploy.stack import Process, Program, running_stack
 from deploy.stack.ports import free_port
+from deploy.tokens import mint_token, new_private_key, public_key
 from schema.kafka.topics import USER_EVENTS
 from schema.postgres.statements import read_statements
 from tests.bench.cost_meter import Meter
 from tests.bench.growth_events import publish_events
-from tests.bench.growth_fill import fill, prepare
+from tests.bench.growth_fill import execute_found, fill, prepare
 from tests.leftovers import skip_leftovers
 from tests.waiting import until
 
@@ -96,6 +95,24 @@ class Stage:
             await publish_events(producer, count, users=self.users, seed=seed)
         return Backlog(stage=self, begins=before, count=count)
 
+    @contextlib.asynccontextmanager
+    async def steady(self) -> AsyncIterator[None]:
+        """Have checkpoints as seldom as a large database should, and be between two of them.
+
+        Every page of the rows that events change is used and changed, as minutes of events would:
+        none is read, or written whole into the WAL, for the first time.
+        """
+        await execute_found(self.database, "make_seldom")
+        await self.database.execute("SELECT pg_reload_conf()")
+        try:
+            await self.database.execute("CHECKPOINT")
+            for name in ("users", "user_data", "user_names"):
+                await self.database.execute(_SQL[f"meet_{name}"])
+            yield
+        finally:
+            await execute_found(self.database, "make_usual")
+            await self.database.execute("SELECT pg_reload_conf()")
+
     async def find_ends(self) -> dict[int, int]:
         """Return where each partition ends."""
         async with AIOKafkaConsumer(bootstrap_servers=self.stack.bootstrap_servers) as consumer:
@@ -135,10 +152,13 @@ class Backlog:
 
 @contextlib.asynccontextmanager
 async def over(bench: Bench, users: int) -> AsyncIterator[Stage]:
-    """Have a database with so many users over the Kafka and the PostgreSQL of a bench."""
+    """Have a database with so many users over the Kafka and the PostgreSQL of a bench.
+
+    It is a copy of one that only the first is filled for.
+    """
     await skip_leftovers(bench.stack.bootstrap_servers)  # of other experiments
-    async with bench.database() as url:
-        await fill(url, users)
+    full = await bench.template(f"bench_users_{users}", partial(fill, users=users))
+    async with bench.database(full) as url:
         database = await asyncpg.connect(url)
         try:
             stack = replace(bench.stack, database_url=url)
@@ -185,10 +205,8 @@ def _answers(port: int) -> bool:
 
 def make_signer() -> tuple[str, str]:
     """Return a key's public half and a session token that it has signed."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    now = int(time.time())
-    return pem, jwt.encode({"exp": now + 3600, "iat": now, "sub": "user_x"}, key, algorithm="RS256")
+    key = new_private_key()
+    return public_key(key), mint_token(key, user_id="user_x", minutes=60)
 
 
 async def read_all(port: int, paths: Sequence[str], token: str, *, connections: int = 16) -> float:

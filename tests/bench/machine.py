@@ -15,6 +15,10 @@ import psutil
 
 from deploy.stack.jars import LOCK
 
+SETTINGS: Final = (
+    *("fsync", "synchronous_commit", "full_page_writes"),
+    *("shared_buffers", "max_wal_size", "checkpoint_timeout"),
+)
 LIBRARIES: Final = ("aiohttp", "aiokafka", "asyncpg", "faststream", "msgspec", "uvloop")
 
 
@@ -52,8 +56,7 @@ async def look_at_machine(database_url: str, *, data: Path, cores: int) -> Machi
     connection = await asyncpg.connect(database_url)
     server = ".".join(map(str, connection.get_server_version()[:2]))
     settings = {
-        name: await connection.fetchval("SELECT current_setting($1)", name)
-        for name in ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
+        name: await connection.fetchval("SELECT current_setting($1)", name) for name in SETTINGS
     }
     await connection.close()
     return Machine(

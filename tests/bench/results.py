@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +29,12 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     samples: Samples
     curves: Sequence[Curve] = ()
     """Those of the last run."""
+
+    seconds: Sequence[float] = ()
+    """How long each run took, with all that it starts."""
+
+    measured_at: str = ""
+    """ISO 8601."""
 
     failed: str | None = None
     """What kind of error broke it off."""
@@ -71,6 +78,8 @@ def collect(
     runs: Sequence[Mapping[str, Mapping[str, float]]],
     *,
     curves: Sequence[Curve] = (),
+    seconds: Sequence[float] = (),
+    measured_at: str = "",
     failed: str | None = None,
 ) -> Measured:
     """Return what the runs say, each of them contestant -> figure -> value."""
@@ -86,8 +95,18 @@ def collect(
         figures=experiment.figures,
         samples=samples,
         curves=curves,
+        seconds=seconds,
+        measured_at=measured_at,
         failed=failed,
     )
+
+
+def merge(earlier: Results, now: Results) -> Results:
+    """Return what is now, and of the earlier results what was not measured again."""
+    again = {each.name for each in now.experiments}
+    kept = [each for each in earlier.experiments if each.name not in again]
+    every = sorted([*kept, *now.experiments], key=attrgetter("name"))
+    return msgspec.structs.replace(now, experiments=every)
 
 
 def write_results(results: Results, path: Path) -> None:

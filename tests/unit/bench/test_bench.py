@@ -17,11 +17,13 @@ from deploy.environment import ROOT
 from deploy.errors import OperatorError
 from tests.bench.command import Wishes, bench
 from tests.bench.compare import compare, judge, tell_changes
+from tests.bench.estimate import START_S, estimate_s
 from tests.bench.figure import LIMIT, NAIVE, OURS, Curve, Experiment, Figure, Promise
 from tests.bench.machine import Machine
+from tests.bench.readme import ROWS, measured_table
 from tests.bench.report import broken_promises, report, show
-from tests.bench.results import Results, collect, read_results, write_results
-from tests.bench.run import experiment_names, load_experiments
+from tests.bench.results import Results, collect, merge, read_results, write_results
+from tests.bench.run import Amount, experiment_names, load_experiments
 from tests.bench.spread import Spread, spread_of
 
 if TYPE_CHECKING:
@@ -230,7 +232,8 @@ def test_pictures_are_the_same_each_time(tmp_path: Path) -> None:
 
 def test_every_experiment_can_be_chosen() -> None:
     """Each is called as its module is, and what it says is whole; others are refused by name."""
-    for name, experiment in zip(experiment_names(), load_experiments(()), strict=True):
+    names = experiment_names()
+    for name, experiment in zip(names, load_experiments(names), strict=True):
         figures = [figure.name for figure in experiment.figures]
         assert experiment.name == name
         assert len(figures) == len(set(figures))
@@ -239,6 +242,69 @@ def test_every_experiment_can_be_chosen() -> None:
 
     with pytest.raises(OperatorError, match=r"no figures speed; there are: .*ingest"):
         load_experiments(["speed"])
+
+
+def test_what_takes_long_is_measured_when_it_is_named() -> None:
+    """Whoever names nothing has not asked for a quarter of an hour."""
+    assert not [each.name for each in load_experiments(()) if each.long]
+    assert [each.name for each in load_experiments(["backlog"])] == ["backlog"]
+
+
+def test_what_is_not_measured_again_is_kept() -> None:
+    """Earlier results of others stay; those of the same experiment are replaced."""
+    other = msgspec.structs.replace(make_results(1).experiments[0], name="other")
+    earlier, now = make_results(40), make_results(50)
+
+    merged = merge(msgspec.structs.replace(earlier, experiments=(other, *earlier.experiments)), now)
+
+    assert [each.name for each in merged.experiments] == ["fake", "other"]
+    assert merged.find("fake") == now.find("fake")
+
+
+def test_results_of_a_hurry_are_not_mixed_with_others(tmp_path: Path) -> None:
+    """They mean nothing, and would stand beside what does."""
+    write_results(make_results(40), tmp_path / "results.json")
+
+    with pytest.raises(OperatorError, match="of another kind"):
+        bench(
+            Wishes(json=tmp_path / "results.json", add=True, quick=True),
+            Console(file=io.StringIO()),
+        )
+
+
+def test_an_estimate_is_of_what_runs_took() -> None:
+    """An experiment takes as long as it did, others a minute; no longer than is asked for."""
+    fake = make_results(40).experiments[0]
+    noted = msgspec.structs.replace(
+        make_results(40), experiments=[msgspec.structs.replace(fake, seconds=[100, 300, 110])]
+    )
+
+    def estimate(amount: Amount, noted: Results | None = noted) -> float:
+        return estimate_s([EXPERIMENT], amount, noted=noted) - START_S
+
+    assert estimate(Amount(runs=3)) == 330
+    assert estimate(Amount(runs=3), None) == 180
+    assert estimate(Amount(runs=9, minutes=10)) == 600 - START_S
+    assert estimate(Amount(runs=9, minutes=1)) == 110
+
+
+def test_the_readme_tells_of_what_was_measured() -> None:
+    """A row for each figure that there is, of an experiment that can be run; no other rows."""
+    ours = msgspec.structs.replace(make_results(40).experiments[0], name="ingest", figures=(RATE,))
+    results = msgspec.structs.replace(make_results(40), experiments=(ours,))
+
+    told = measured_table(results).splitlines()[2:]
+
+    assert len(told) == 1
+    assert "| 40 /s | 0.40 | ≥ 0.35 of limit, is 0.40: kept; ≥ 9 /s: kept |" in told[0]
+
+
+def test_rows_of_the_readme_are_figures() -> None:
+    """Each names an experiment, one of its figures and one of its contestants."""
+    for row in (row for row in ROWS if row.experiment in experiment_names()):
+        (experiment,) = load_experiments([row.experiment])
+        assert row.figure in {figure.name for figure in experiment.figures}
+        assert row.who in experiment.contestants
 
 
 def test_help_does_not_wait_for_the_bench() -> None:

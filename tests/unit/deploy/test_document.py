@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from deploy.document import ERRORS, README, with_table
+from deploy.document import ERRORS, README, with_tables
 from schema.http.openapi.reference import write_reference
 
 
-def test_the_configuration_table_is_that_of_the_settings() -> None:
-    """`python -m deploy.document` writes it; nothing in it is written by hand."""
+def test_the_tables_are_those_of_settings_and_measurements() -> None:
+    """`python -m deploy.document` writes them; nothing in them is written by hand."""
     readme = README.read_text(encoding="utf-8")
 
-    assert with_table(readme) == readme
+    assert with_tables(readme) == readme
 
 
 def test_the_reference_of_errors_is_that_of_the_registry() -> None:

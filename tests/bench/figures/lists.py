@@ -1,24 +1,14 @@
-"""Whether lists stay flat as tables grow: `.venv/bin/python -m tests.bench.bench_read`.
-
-The API's own functions over its own pool and a real PostgreSQL: a page of 20, the first one and one
-from the middle, with so many rows of each kind. A tenth of them belong to the user who is asked
-for.
-"""
+"""Whether single reads and pages of lists take as long in large tables as in small ones."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import statistics
-import tempfile
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import asyncpg
-import structlog
 from pydantic import SecretStr
 
 from api.database import Database, Limits
@@ -29,19 +19,25 @@ from api.read.events import list_events_of, read_event
 from api.read.posts import list_posts, list_posts_of, read_post
 from api.read.sessions import list_sessions
 from api.read.users import list_users, read_user
-from deploy.migrate import migrate
-from deploy.stack import running_stack
 from schema.ops.metrics import ApiMetrics, new_registry
 from schema.ops.settings import DatabaseSettings
 from schema.postgres.ids import derive_id
 from schema.postgres.pools import build_pool
+from tests.bench.figure import Experiment, Figure, Promise
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from tests.bench.bench import Bench
 
-SIZES: Final = (1_000, 1_000_000)
-CALLS: Final = 200
+FEW: Final = "few"
+MANY: Final = "many"
+SIZES: Final[Mapping[str, tuple[int, int]]] = {FEW: (1_000, 1_000), MANY: (1_000_000, 2_000)}
+"""Contestant -> rows of each kind, and how many where all is gone through quickly."""
+SINGLE: Final = ("user", "post", "data", "event")
+LISTS: Final = (
+    *("users", "posts", "posts_and_drafts", "posts_of_a_user", "own_posts", "sessions", "history"),
+)
 USER: Final = derive_id("user_0")
 FILL: Final = (
     """
@@ -83,36 +79,55 @@ FILL: Final = (
 )
 
 
-async def fill(url: str, size: int) -> None:
+async def fill(url: str, *, size: int) -> None:
     """Make every table so large."""
     connection = await asyncpg.connect(url)
-    await connection.execute("TRUNCATE users, events CASCADE")
     for statement in FILL:
         await connection.execute(statement, size, USER, timeout=900)
     await connection.execute("VACUUM ANALYZE", timeout=900)
     await connection.close()
 
 
-async def time_calls(call: Callable[[], Awaitable[object]]) -> float:
+async def time_calls(call: Callable[[], Awaitable[object]], *, calls: int) -> float:
     """Return the median of so many calls, in milliseconds."""
     taken = []
-    for _ in range(CALLS):
+    for _ in range(calls):
         started = time.perf_counter()
         await call()
         taken.append(time.perf_counter() - started)
     return statistics.median(taken) * 1000
 
 
-async def measure(pool: Database, size: int) -> Mapping[str, float]:
-    """Return what is read -> how long that takes."""
+async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
+    """Fill one database after the other, and read as the API does, over a pool of its own."""
+    found: dict[str, Mapping[str, float]] = {}
+    for who, (full, quick) in SIZES.items():
+        size = bench.choose(full, quick)
+        template = await bench.template(f"bench_rows_{size}", partial(fill, size=size))
+        async with bench.database(template) as url:
+            settings = DatabaseSettings(database_url=SecretStr(url))
+            async with build_pool(
+                settings, name="bench", min_size=1, max_size=1, session=PLANNER
+            ) as pool:
+                database = Database(pool, limits=Limits(), metrics=ApiMetrics(new_registry()))
+                calls = await make_calls(database, size)
+                times = bench.choose(200, 10)
+                found[who] = {
+                    name: await time_calls(call, calls=times) for name, call in calls.items()
+                }
+    return found
+
+
+async def make_calls(pool: Database, size: int) -> Mapping[str, Callable[[], Awaitable[object]]]:
+    """Return the name of a figure -> what is read for it."""
     rows = await pool.pool.fetch(
         "SELECT id, created_at FROM posts WHERE title = 'Title' ORDER BY created_at"
         " LIMIT 1 OFFSET $1",
         size // 2,
     )
     at, post_id = rows[0]["created_at"], rows[0]["id"]
-    pages = {"first": Page[UUID](), "middle": Page(after=Cursor(at=at, id=UUID(int=0)))}
-    texts = {"first": Page[str](), "middle": Page(after=Cursor(at=at, id=""))}
+    pages = {"": Page[UUID](), "_middle": Page(after=Cursor(at=at, id=UUID(int=0)))}
+    texts = {"": Page[str](), "_middle": Page(after=Cursor(at=at, id=""))}
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "user": partial(read_user, pool, USER),
         "post": partial(read_post, pool, post_id),
@@ -121,37 +136,36 @@ async def measure(pool: Database, size: int) -> Mapping[str, float]:
     }
     for name, page in pages.items():
         calls |= {
-            f"users, {name}": partial(list_users, pool, page),
-            f"posts, {name}": partial(list_posts, pool, page, drafts=False),
-            f"posts and drafts, {name}": partial(list_posts, pool, page, drafts=True),
-            f"posts of a user, {name}": partial(list_posts_of, pool, USER, page, drafts=False),
-            f"own posts, {name}": partial(list_posts_of, pool, USER, page, drafts=True),
-            f"sessions, {name}": partial(list_sessions, pool, USER, page),
-            f"history, {name}": partial(list_events_of, pool, USER, texts[name]),
+            f"users{name}": partial(list_users, pool, page),
+            f"posts{name}": partial(list_posts, pool, page, drafts=False),
+            f"posts_and_drafts{name}": partial(list_posts, pool, page, drafts=True),
+            f"posts_of_a_user{name}": partial(list_posts_of, pool, USER, page, drafts=False),
+            f"own_posts{name}": partial(list_posts_of, pool, USER, page, drafts=True),
+            f"sessions{name}": partial(list_sessions, pool, USER, page),
+            f"history{name}": partial(list_events_of, pool, USER, texts[name]),
         }
-    return {name: await time_calls(call) for name, call in calls.items()}
+    return calls
 
 
-async def main() -> None:
-    """Measure and print."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    found: list[Mapping[str, float]] = []
-    with tempfile.TemporaryDirectory() as data, running_stack(data=Path(data)) as stack:
-        await migrate(stack.database_url)
-        settings = DatabaseSettings(database_url=SecretStr(stack.database_url))
-        for size in SIZES:
-            await fill(stack.database_url, size)
-            async with build_pool(
-                settings, name="bench", min_size=1, max_size=1, session=PLANNER
-            ) as pool:
-                metrics = ApiMetrics(new_registry())
-                database = Database(pool, limits=Limits(), metrics=metrics)
-                found.append(await measure(database, size))
-    small, large = found
-    print(f"{'median of a read, ms':28}" + "".join(f"{size:>12,}" for size in SIZES))
-    for name, took in small.items():
-        print(f"{name:28}{took:12.2f}{large[name]:12.2f}")
+def _figure(name: str, says: str) -> Figure:
+    # A page may take longer where the index is deeper, not so much as to have been sorted.
+    promise = Promise(bound=0.33, of=FEW, who=MANY)
+    return Figure(name=name, says=says, unit="ms", better="less", promises=(promise,))
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+EXPERIMENT: Final = Experiment(
+    name="lists",
+    says="Single reads, and pages of 20 rows: the first ones, and some from the middle. A tenth of"
+    " the rows belong to the user who is asked for.",
+    contestants={FEW: "1,000 rows of each kind", MANY: "1,000,000"},
+    figures=(
+        *(_figure(name, f"a single read: {name}") for name in SINGLE),
+        *(
+            _figure(f"{name}{part}", f"a page of {name.replace('_', ' ')}, {where}")
+            for name in LISTS
+            for part, where in (("", "the first"), ("_middle", "from the middle"))
+        ),
+    ),
+    measure=measure,
+    long=True,
+)
