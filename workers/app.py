@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BATCHES_AHEAD: Final = 8
+BATCHES_AHEAD: Final = 12
 """So many batches are read, and their offsets committed, at once: a commit takes Kafka 5 ms, and
 each batch but the first is decoded while PostgreSQL works on the one before."""
 
@@ -101,6 +101,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
         control=Control(retry_group(tier)),
         breaker=breaker,
         in_order=False,
+        waiters=set(),
         waiting=asyncio.Event(),
         unreachable=asyncio.Event(),
         stopped=asyncio.Event(),

@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 CONFLICTS: Final = 5
 """So often a batch that met another transaction is tried again at once."""
-LANES: Final = 2
+LANES: Final = 3
 """So many batches of different partitions are applied at once, where more than one is waiting."""
 YIELD_EVERY: Final = 32
 """Events that are decoded in a row: about a third of a millisecond."""
@@ -68,6 +68,8 @@ class Consumer:
     """How many events are applied in one transaction at most."""
     in_order: bool = True
     """Whether batches are what a partition holds, one after the other: then none may be skipped."""
+    waiters: set[int] = field(default_factory=set)
+    """The batches that wait in place, by their identities."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a batch waits in place; readiness is off then."""
     unreachable: asyncio.Event = field(default_factory=asyncio.Event)
@@ -83,11 +85,8 @@ class Consumer:
         next owner.
         """
         lanes = part(records, LANES) if len(records) > self.batch_size else [records]
-        try:
-            # None is left behind at work: the partitions may be another's when this returns.
-            done = await asyncio.gather(*map(self._consume_all, lanes), return_exceptions=True)
-        finally:
-            self._end_wait()
+        # None is left behind at work: the partitions may be another's when this returns.
+        done = await asyncio.gather(*map(self._consume_all, lanes), return_exceptions=True)
         errors = [each for each in done if each is not None]
         bugs = [error for error in errors if not isinstance(error, InterruptedWaitError)]
         for error in bugs or errors:
@@ -98,6 +97,8 @@ class Consumer:
         first, *others = _split(records, self.batch_size)
         events = await _decode(first)
         for batch in others:
+            if self.control.hurried:
+                raise InterruptedWaitError
             _, events = await asyncio.gather(self._consume(events), _decode(batch))
         await self._consume(events)
 
@@ -110,7 +111,11 @@ class Consumer:
             before_sleep=self._note_wait,
             sleep=self._sleep,
         )
-        self._count(await attempts(self._attempt, events))
+        try:
+            applied: list[Applied] = await attempts(self._attempt, events)
+        finally:
+            self._end_wait(events)
+        self._count(applied)
 
     async def _attempt(self, events: Sequence[Event]) -> list[Applied]:
         """Apply, then put aside: once the ledger has it, and before the offset is committed."""
@@ -198,6 +203,7 @@ class Consumer:
         error = state.outcome.exception() if state.outcome else None
         kind = error.kind if isinstance(error, NotNowError) else "outage"
         self.metrics.waits.labels(kind).inc()
+        self.waiters.add(id(state.args[0]))
         if not self.waiting.is_set():
             self.waiting.set()
             self.metrics.waiting.inc()
@@ -207,7 +213,10 @@ class Consumer:
             self.unreachable.clear()
         log.warning("waiting_in_place", kind=kind, error=str(error), attempt=state.attempt_number)
 
-    def _end_wait(self) -> None:
+    def _end_wait(self, events: Sequence[Event]) -> None:
+        self.waiters.discard(id(events))
+        if self.waiters:
+            return
         for state, gauge in (
             (self.waiting, self.metrics.waiting),
             (self.stopped, self.metrics.line_stopped),

@@ -10,7 +10,8 @@ import pytest
 from schema.ops.metrics import WorkerMetrics, new_registry
 from tests.factories import make_record, user_event
 from workers import consume as module
-from workers.commit import Control
+from workers.classify import UnreachableError
+from workers.commit import Control, InterruptedWaitError
 from workers.consume import Consumer, part
 from workers.decode import Event, decode
 from workers.record import Applied
@@ -119,6 +120,49 @@ async def test_no_batch_is_left_at_work_when_another_fails(monkeypatch: pytest.M
         await _consumer().consume(_records([0, 1]))
 
     assert done == [0, 1, 2]
+
+
+async def test_a_batch_that_goes_on_does_not_hide_one_that_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Readiness is off for as long as one of them waits, and on again right after."""
+    consumer, tries = _consumer(), list[int]()
+
+    async def apply(pool: Any, events: Sequence[Event], *_: Any) -> list[Applied]:
+        tries.append(events[0].record.partition)
+        if events[0].record.partition == 0 and tries.count(0) <= 4:
+            raise UnreachableError("away")
+        return await _apply_at_once(pool, events)
+
+    async def look(_seconds: float) -> None:
+        seen.append(consumer.waiting.is_set())
+
+    seen: list[bool] = []
+    monkeypatch.setattr(module, "apply", apply)
+    monkeypatch.setattr(module.Consumer, "_sleep", lambda _self, seconds: look(seconds))
+    await consumer.consume(_records([0, 1]))
+
+    assert seen == [True] * 4
+    assert not consumer.waiting.is_set()
+
+
+async def test_who_waits_for_long_is_not_made_to_wait_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch in flight is finished; those after it come again, wherever the partition is."""
+    consumer, done = _consumer(), list[int]()
+
+    async def apply(pool: Any, events: Sequence[Event], *_: Any) -> list[Applied]:
+        consumer.control.stop()
+        done.extend(event.record.offset for event in events)
+        return await _apply_at_once(pool, events)
+
+    monkeypatch.setattr("workers.commit.HURRY_AFTER_S", -1.0)
+    monkeypatch.setattr(module, "apply", apply)
+    with pytest.raises(InterruptedWaitError):
+        await consumer.consume([make_record(b"{}", offset=offset) for offset in range(6)])
+
+    assert done == [0, 1]
 
 
 def test_partitions_are_shared_out_evenly() -> None:
