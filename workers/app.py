@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BATCHES_AHEAD: Final = 12
-"""So many batches are read, and their offsets committed, at once: a commit takes Kafka 5 ms, and
-each batch but the first is decoded while PostgreSQL works on the one before."""
+"""So many batches are read, and their offsets committed, at once: before the first of them and
+after the last PostgreSQL waits, for decoding, for Kafka's 5 ms and for the lane that is not done."""
 
 
 @contextlib.asynccontextmanager

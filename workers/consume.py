@@ -41,7 +41,8 @@ log = structlog.get_logger(__name__)
 CONFLICTS: Final = 5
 """So often a batch that met another transaction is tried again at once."""
 LANES: Final = 3
-"""So many batches of different partitions are applied at once, where more than one is waiting."""
+"""So many batches of different partitions are applied at once, where more than one is waiting:
+while one is encoded, PostgreSQL works on another."""
 YIELD_EVERY: Final = 32
 """Events that are decoded in a row: about a third of a millisecond."""
 LOOK_EVERY_S: Final = 0.25
