@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 BATCHES_AHEAD: Final = 12
 """So many batches are read, and their offsets committed, at once: before the first of them and
-after the last PostgreSQL waits, for decoding, for Kafka's 5 ms and for the lane that is not done."""
+after the last PostgreSQL waits, for decoding, for Kafka's 5 ms and for the longest lane."""
 
 
 @contextlib.asynccontextmanager
