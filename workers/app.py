@@ -24,7 +24,7 @@ from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
 from workers.commit import Control
-from workers.consume import Consumer
+from workers.consume import LANES, Consumer
 from workers.count import counting
 from workers.halt import Breaker, Limits
 from workers.index import Indexer
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BATCHES_AHEAD: Final = 4
-"""So many batches are read, and their offsets committed, at once: a commit takes Kafka 5 ms, and
-each batch but the first is decoded while PostgreSQL works on the one before."""
+BATCHES_AHEAD: Final = 12
+"""So many batches are read, and their offsets committed, at once: before the first of them and
+after the last PostgreSQL waits, for decoding, for Kafka's 5 ms and for the longest lane."""
 
 
 @contextlib.asynccontextmanager
@@ -52,8 +52,8 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     """
     registry = new_registry()
     metrics = WorkerMetrics(registry)
-    # One connection each for a batch, each retry tier, letters, a probe and a count: none waits.
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=7)
+    # One connection each for a lane, a retry tier, letters, a probe and a count: none waits.
+    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=LANES + 6)
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
@@ -101,6 +101,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
         control=Control(retry_group(tier)),
         breaker=breaker,
         in_order=False,
+        waiters=set(),
         waiting=asyncio.Event(),
         unreachable=asyncio.Event(),
         stopped=asyncio.Event(),

@@ -7,6 +7,7 @@ failed; here each batch commits exactly its own offsets, or rewinds to its first
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 DRAIN_TIMEOUT_S: Final = 20.0
 """How long a rebalance waits for the batch in flight; less than the rebalance timeout."""
 REBALANCE_TIMEOUT_MS: Final = 30_000
+HURRY_AFTER_S: Final = 10.0
+"""Once a rebalance or a stop has waited so long, no further batch is begun: those come again."""
 COMMIT_TIMEOUT_S: Final = 10.0
 BUG_PAUSE_S: Final = 5.0
 """After an error that nobody foresaw, the line stops this long before the same batch again."""
@@ -50,6 +53,7 @@ class Control(ConsumerRebalanceListener):
         self.find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         """Finds the consumer, which FastStream builds only when it starts."""
         self._interrupted = asyncio.Event()
+        self._interrupted_s = 0.0
         self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -67,6 +71,12 @@ class Control(ConsumerRebalanceListener):
         """Note that no batch is in flight."""
         self._idle.set()
 
+    @property
+    def hurried(self) -> bool:
+        """Whether somebody has waited for the batches in flight for too long."""
+        waited_s = time.monotonic() - self._interrupted_s
+        return self._interrupted.is_set() and waited_s > HURRY_AFTER_S
+
     async def sleep(self, seconds: float) -> None:
         """Wait; raises InterruptedWaitError at once when there is no more reason to."""
         try:
@@ -79,7 +89,7 @@ class Control(ConsumerRebalanceListener):
     def stop(self) -> None:
         """End every wait for good: the process is to stop."""
         self._stopping = True
-        self._interrupted.set()
+        self._interrupt()
 
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride]  # awaited
         self, revoked: set[TopicPartition]
@@ -89,7 +99,7 @@ class Control(ConsumerRebalanceListener):
         aiokafka rebalances beside the loop: without this, old and new owner would both work on
         the same partition.
         """
-        self._interrupted.set()
+        self._interrupt()
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await self._idle.wait()
@@ -103,6 +113,11 @@ class Control(ConsumerRebalanceListener):
         if not self._stopping:
             self._interrupted.clear()
         log.info("partitions_assigned", partitions=len(assigned))
+
+    def _interrupt(self) -> None:
+        if not self._interrupted.is_set():
+            self._interrupted_s = time.monotonic()
+        self._interrupted.set()
 
 
 def first_offsets(records: Records) -> Mapping[TopicPartition, int]:
