@@ -31,7 +31,7 @@ def is_heard(user_id: str) -> bool:
 @contextlib.asynccontextmanager
 async def hearing(bootstrap_servers: str, note: Note) -> AsyncIterator[None]:
     """Call `note` with every committed record in HEARD, from now on, while the context lasts."""
-    consumer: AIOKafkaConsumer[bytes, bytes] = AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers,
         enable_auto_commit=False,
         isolation_level="read_committed",

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import time
+from collections import defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -56,8 +57,10 @@ class Walk:
     tokens: Mapping[str, str]
     """User -> a token of theirs."""
 
-    heard: dict[tuple[str, int], float] = field(default_factory=dict)
-    """User and version -> when it came out on the change topic."""
+    heard: defaultdict[str, list[tuple[int, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """User -> which versions came out on the change topic, and when."""
 
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -65,7 +68,8 @@ class Walk:
         """Take note of what came out, where it is followed."""
         user_id = (record.key or b"").decode()
         if user_id in self.tokens and record.value:
-            self.heard[user_id, json.loads(record.value)["version"]] = time.perf_counter()
+            version = json.loads(record.value)["version"]
+            self.heard[user_id].append((version, time.perf_counter()))
 
     async def applied(self) -> int:
         """Return how many webhooks are in the ledger."""
@@ -190,7 +194,8 @@ async def follow(walk: Walk, *, due: float) -> Probe:
         api = time.perf_counter()
 
     async def hear() -> float:
-        return walk.heard.get((user_id, version), 0.0)
+        # A worker that has several of a user together tells the last of them.
+        return next((at for seen, at in walk.heard[user_id] if seen >= version), 0.0)
 
     topic = await until(hear, bool)
     return Probe(
