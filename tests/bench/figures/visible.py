@@ -180,7 +180,9 @@ async def follow(walk: Walk, *, due: float) -> Probe:
     """Post one webhook and ask for what it says, as who waits for it does."""
     number = next(walk.numbers)
     user_id, token = list(walk.tokens.items())[number % len(walk.tokens)]
-    body, version = user_event(user_id, at=number), CREATED_MS + number
+    # A name that is another one: what others do not see is not told.
+    body = user_event(user_id, at=number, first_name=f"Ada {number}")
+    version = CREATED_MS + number
     async with walk.session.post(
         f"{walk.ingest.url}/webhooks/clerk", data=body, headers=sign(body)
     ) as response:
