@@ -8,7 +8,6 @@ import signal
 import uvloop
 
 from schema.kafka.mend import mend_connections
-from schema.ops.collector import rest_collector
 from schema.ops.logs import configure_logs
 from schema.ops.settings import read_settings
 from workers.relay.app import running_relay
@@ -29,7 +28,6 @@ def main() -> None:
     settings = read_settings(RelaySettings)
     configure_logs(settings)
     mend_connections()
-    rest_collector()
     uvloop.run(_run(settings))
 
 
