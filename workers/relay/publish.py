@@ -111,6 +111,11 @@ class Publisher:
         return packed
 
 
+def ask_again_soon() -> None:
+    """Have this process's producers wait ASK_AGAIN_S for the markers of the transaction before."""
+    aiokafka.producer.sender.BACKOFF_OVERRIDE = ASK_AGAIN_S
+
+
 @contextlib.asynccontextmanager
 async def publishing(connection: Mapping[str, Any]) -> AsyncIterator[Publisher]:
     """Have the only producer that can publish changes, while the context lasts.
@@ -118,7 +123,7 @@ async def publishing(connection: Mapping[str, Any]) -> AsyncIterator[Publisher]:
     Once it is entered, what another one had begun is ended, and it can begin nothing new. Raises
     KafkaError when Kafka is not there; the caller limits the time that it takes.
     """
-    aiokafka.producer.sender.BACKOFF_OVERRIDE = ASK_AGAIN_S
+    ask_again_soon()
     producer = AIOKafkaProducer(
         **connection,
         client_id="clerkwork-relay",
