@@ -170,7 +170,7 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
         ),
     }
     names = [row for row in batch.of(NameRow).values() if row.user_id not in erased]
-    renamed = await record_names(connection, names, batch.of(UserRow), users.calm)
+    renamed = await record_names(connection, names, batch.of(UserRow), users.calm, new=users.new)
     due = find_due(batch, new=users.new, moved=users.moved, renamed=renamed)
     await derive_user_data(connection, due, history_limit=policy.history_limit)
     outcomes = [_outcome(event, batch, changed) for event in events]

@@ -92,3 +92,41 @@ gone AS (
 INSERT INTO user_data (user_id, key, value)
 SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
+
+-- name: begin_user_data
+-- Write the same for users who are new in this transaction, of whom there is nothing else yet but
+-- a name at most: no sessions, no invitations, and nothing to compare with.
+INSERT INTO user_data (user_id, key, value)
+SELECT users.id, derived.key, derived.value
+FROM users
+LEFT JOIN user_names ON user_names.user_id = users.id
+CROSS JOIN LATERAL (
+    VALUES
+        ('last_active', to_jsonb(to_char(
+            users.last_active_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ))),
+        ('last_clerk_sync', to_jsonb(to_char(
+            users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ))),
+        ('login_history', '[]'),
+        ('name_history', CASE
+            WHEN user_names.user_id IS NULL THEN '[]'
+            ELSE jsonb_build_array(jsonb_build_object(
+                'first_name', user_names.first_name,
+                'last_name', user_names.last_name,
+                'timestamp', to_char(
+                    to_timestamp(user_names.version / 1000) AT TIME ZONE 'UTC'
+                        + user_names.version % 1000 * interval '1 millisecond',
+                    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )
+            ))
+        END),
+        ('session_count', '0'),
+        ('signup_date', to_jsonb(to_char(
+            users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ))),
+        ('signup_source', to_jsonb(users.signup_source))
+) AS derived (key, value)
+WHERE users.id = ANY($1::uuid[])
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+    AND derived.value IS NOT NULL

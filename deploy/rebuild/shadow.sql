@@ -22,7 +22,8 @@ SELECT id, clerk_id, restored_at FROM users WHERE restored_at IS NOT NULL
 
 -- name: find_obstacles
 -- What belongs to the live tables and not to their definition: views on them, triggers, policies,
--- publications, storage parameters that the migrations do not set. References from other tables are no obstacle: they are set anew.
+-- publications, storage parameters that the migrations do not set. References from other tables are
+-- no obstacle: they are set anew.
 WITH tables AS (
     SELECT pg_class.* FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1::text[])

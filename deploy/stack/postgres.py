@@ -36,6 +36,10 @@ SETTINGS = {
     "log_timezone": "UTC",
     "max_connections": "200",
     "log_checkpoints": "off",
+    # The first change of a page after a checkpoint writes all of it into the log: seldom, then.
+    "checkpoint_timeout": "15min",
+    "max_wal_size": "4GB",
+    "shared_buffers": "256MB",
 }
 
 # Backends notice the crash of their server within moments; until then it cannot start again.

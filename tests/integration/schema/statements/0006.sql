@@ -21,10 +21,6 @@ FROM incoming
 JOIN known USING (topic, partition)
 WHERE first_offset > known.next_offset
 
--- name: workers_apply_find_users
--- Who has a row; none is locked yet, for new rows come first.
-SELECT id FROM users WHERE id = ANY($1::uuid[])
-
 -- name: workers_apply_insert_users
 -- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
 -- order; and with every unique index to tell a conflict, because whoever finds one in an index
@@ -44,14 +40,13 @@ FROM unnest(
 ) AS incoming (id)
 ORDER BY incoming.id
 ON CONFLICT DO NOTHING
-RETURNING id, status <> 'pending' AS created, false AS differs, true AS moved
+RETURNING id, status <> 'pending' AS created, false AS differs
 
 -- name: workers_apply_upsert_users
 -- Write the newest snapshot of users who have a row. Every row is locked in key order, changed or
 -- not, before anything that belongs to a user is written: that keeps workers from deadlocks and
 -- from writing beside an erasure. Nothing is written on a tombstone; a user whose deletion is
--- held back changes on, hidden. Returns who changed, whether others can see it, and whether what
--- user_data has of it did, the latest event aside.
+-- held back changes on, hidden. Returns who changed, and whether others can see it.
 INSERT INTO users AS stored (
     id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
     role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
@@ -103,9 +98,7 @@ RETURNING
     ) IS DISTINCT FROM row(
         new.email, new.email_verified, new.first_name, new.last_name, new.username, new.image_url,
         new.external_id, new.role, new.status, new.public_metadata, new.created_at
-    ) AS differs,
-    row(old.last_active_at, old.created_at, old.signup_source)
-        IS DISTINCT FROM row(new.last_active_at, new.created_at, new.signup_source) AS moved
+    ) AS differs
 
 -- name: workers_apply_raise_users
 -- Lift what only grows, for users whose newest snapshot is not among these.
@@ -339,42 +332,23 @@ WHERE (excluded.version, excluded.version_timestamp, excluded.version_event_id C
 RETURNING stored.id
 
 -- name: workers_apply_record_names
--- Keep the name of every snapshot, old or new, unless its user is erased. Returns whose history
--- is another now, or may be: a name that follows the same one is no news.
-WITH written AS (
-    INSERT INTO user_names AS stored (
-        user_id, version, version_timestamp, version_event_id, first_name, last_name
-    )
-    SELECT incoming.*
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
-        AS incoming (user_id, version)
-    JOIN users ON users.id = incoming.user_id
-        AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-    ORDER BY incoming.user_id, incoming.version
-    ON CONFLICT (user_id, version) DO UPDATE SET
-        version_timestamp = excluded.version_timestamp,
-        version_event_id = excluded.version_event_id,
-        first_name = excluded.first_name,
-        last_name = excluded.last_name
-    WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
-        > (stored.version_timestamp, stored.version_event_id COLLATE "C")
-    RETURNING
-        stored.user_id, stored.version, stored.first_name, stored.last_name,
-        old.version IS NOT NULL AS replaced
+-- Keep the name of every snapshot, old or new, unless its user is erased.
+INSERT INTO user_names AS stored (
+    user_id, version, version_timestamp, version_event_id, first_name, last_name
 )
-SELECT written.user_id
-FROM written
-LEFT JOIN LATERAL (
-    SELECT version, first_name, last_name
-    FROM user_names
-    WHERE user_names.user_id = written.user_id AND user_names.version < written.version
-    ORDER BY version DESC
-    LIMIT 1
-) AS earlier ON true
-WHERE written.replaced
-    OR earlier.version IS NULL
-    OR row(earlier.first_name, earlier.last_name)
-        IS DISTINCT FROM row(written.first_name, written.last_name)
+SELECT incoming.*
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+    AS incoming (user_id, version)
+JOIN users ON users.id = incoming.user_id
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+ORDER BY incoming.user_id, incoming.version
+ON CONFLICT (user_id, version) DO UPDATE SET
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id,
+    first_name = excluded.first_name,
+    last_name = excluded.last_name
+WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+    > (stored.version_timestamp, stored.version_event_id COLLATE "C")
 
 -- name: workers_count_count_sessions
 -- How many sessions there are of each status that occurs; from the index on status alone.
@@ -386,15 +360,13 @@ SELECT count(*) FROM users WHERE erase_at IS NOT NULL
 
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
--- rows, never incremented. Only what differs is written. $2 is for whom other rows than the latest
--- event say something new, $3 for whom names do; $4 is how long histories may be.
+-- rows, never incremented. Only what differs is written. $2 is how long histories may be.
 WITH differing AS MATERIALIZED (
     SELECT users.id AS user_id, derived.key, derived.value
-    FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS due (id, rows, names)
-    JOIN users ON users.id = due.id
+    FROM users
     CROSS JOIN LATERAL (
         SELECT count(*) AS number, max(last_active_at) AS last_active_at
-        FROM sessions WHERE due.rows AND user_id = users.id AND NOT impersonated
+        FROM sessions WHERE user_id = users.id AND NOT impersonated
     ) AS signed_in
     CROSS JOIN LATERAL (
         SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
@@ -406,9 +378,9 @@ WITH differing AS MATERIALIZED (
                 'success', true
             )) AS entry
             FROM sessions
-            WHERE due.rows AND user_id = users.id AND NOT impersonated
+            WHERE user_id = users.id AND NOT impersonated
             ORDER BY created_at DESC, id DESC
-            LIMIT $4
+            LIMIT $2
         ) AS newest
     ) AS logins
     CROSS JOIN LATERAL (
@@ -429,43 +401,41 @@ WITH differing AS MATERIALIZED (
                     row(first_name, last_name) IS DISTINCT FROM row(
                         lag(first_name) OVER earlier, lag(last_name) OVER earlier
                     ) OR row_number() OVER earlier = 1 AS changed
-                FROM user_names WHERE due.names AND user_id = users.id
+                FROM user_names WHERE user_id = users.id
                 WINDOW earlier AS (ORDER BY version)
             ) AS compared
             WHERE changed
             ORDER BY version DESC
-            LIMIT $4
+            LIMIT $2
         ) AS newest
     ) AS names
     CROSS JOIN LATERAL (
         SELECT EXISTS (
             SELECT FROM organization_invitations
-            WHERE due.rows
-                AND user_id = users.id
-                AND organization_invitations.created_at <= users.created_at
+            WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
         ) AS first
     ) AS invited
     CROSS JOIN LATERAL (
         VALUES
-            (due.rows, 'session_count', to_jsonb(signed_in.number)),
-            (due.rows, 'login_history', logins.history),
-            (due.names, 'name_history', names.history),
-            (due.rows, 'last_active', to_jsonb(to_char(
+            ('session_count', to_jsonb(signed_in.number)),
+            ('login_history', logins.history),
+            ('name_history', names.history),
+            ('last_active', to_jsonb(to_char(
                 greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
                 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            (true, 'last_clerk_sync', to_jsonb(to_char(
+            ('last_clerk_sync', to_jsonb(to_char(
                 users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            (due.rows, 'signup_date', to_jsonb(to_char(
+            ('signup_date', to_jsonb(to_char(
                 users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            (due.rows, 'signup_source', to_jsonb(
+            ('signup_source', to_jsonb(
                 CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
             ))
-    ) AS derived (is_due, key, value)
+    ) AS derived (key, value)
     LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-    WHERE derived.is_due
+    WHERE users.id = ANY($1::uuid[])
         AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
         AND known.value IS DISTINCT FROM derived.value
 ),
@@ -478,20 +448,6 @@ gone AS (
 INSERT INTO user_data (user_id, key, value)
 SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
-
--- name: workers_derive_note_latest
--- Write last_clerk_sync alone, of users of whom nothing else is due.
-INSERT INTO user_data AS known (user_id, key, value)
-SELECT
-    users.id, 'last_clerk_sync',
-    to_jsonb(to_char(users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-FROM users
-WHERE users.id = ANY($1::uuid[])
-    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
-    AND users.last_event_at IS NOT NULL
-ORDER BY users.id
-ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
-WHERE known.value IS DISTINCT FROM excluded.value
 
 -- name: workers_edit_edit_posts
 -- Write what commands say of posts, unless their author is erased; the author's row is locked

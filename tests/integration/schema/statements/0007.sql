@@ -460,6 +460,44 @@ INSERT INTO user_data (user_id, key, value)
 SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
 
+-- name: workers_derive_begin_user_data
+-- Write the same for users who are new in this transaction, of whom there is nothing else yet but
+-- a name at most: no sessions, no invitations, and nothing to compare with.
+INSERT INTO user_data (user_id, key, value)
+SELECT users.id, derived.key, derived.value
+FROM users
+LEFT JOIN user_names ON user_names.user_id = users.id
+CROSS JOIN LATERAL (
+    VALUES
+        ('last_active', to_jsonb(to_char(
+            users.last_active_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ))),
+        ('last_clerk_sync', to_jsonb(to_char(
+            users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ))),
+        ('login_history', '[]'),
+        ('name_history', CASE
+            WHEN user_names.user_id IS NULL THEN '[]'
+            ELSE jsonb_build_array(jsonb_build_object(
+                'first_name', user_names.first_name,
+                'last_name', user_names.last_name,
+                'timestamp', to_char(
+                    to_timestamp(user_names.version / 1000) AT TIME ZONE 'UTC'
+                        + user_names.version % 1000 * interval '1 millisecond',
+                    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )
+            ))
+        END),
+        ('session_count', '0'),
+        ('signup_date', to_jsonb(to_char(
+            users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ))),
+        ('signup_source', to_jsonb(users.signup_source))
+) AS derived (key, value)
+WHERE users.id = ANY($1::uuid[])
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+    AND derived.value IS NOT NULL
+
 -- name: workers_edit_edit_posts
 -- Write what commands say of posts, unless their author is erased; the author's row is locked
 -- already, so that what is read here is what is overwritten. The first end absorbs; else the first
@@ -845,8 +883,9 @@ SET position = excluded.position, published_at = excluded.published_at
 WHERE noted.position < excluded.position
 
 -- name: workers_rename_add_names
--- Keep the names of snapshots that are newer than all before and have the same name: no news for
--- any history. Their users are locked and not erased, as those below.
+-- Keep the names of snapshots that are newer than all before and have the same name, and those of
+-- users who had none: no news for any history that is kept. Their users are locked and not erased,
+-- as those below.
 INSERT INTO user_names AS stored (
     user_id, version, version_timestamp, version_event_id, first_name, last_name
 )
