@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-five statements at most, whatever the batch holds. Every row is a function of the set of
+Twenty-six statements at most, whatever the batch holds. Every row is a function of the set of
 events seen, so that applying a batch again changes nothing.
 """
 
@@ -73,9 +73,8 @@ async def apply(
     """Apply `events`, and return what became of each, once it is committed.
 
     An event whose values PostgreSQL refuses is dead, one that a bug of ours fails is to be tried
-    again; the others are applied all the same. `before_commit` sees what became of each while it
-    can still be undone, by raising. Raises NotNowError when waiting can help; then nothing of the
-    batch was applied.
+    again; the others are applied. `before_commit` sees what became of each while it can still be
+    undone, by raising. Raises NotNowError when waiting can help; then nothing was applied.
     """
     with not_now_unless_bad():
         async with pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
@@ -170,7 +169,7 @@ async def _apply_all(connection: Connection, events: Sequence[Event], policy: Po
         ),
     }
     names = [row for row in batch.of(NameRow).values() if row.user_id not in erased]
-    renamed = await record_names(connection, names, batch.of(UserRow), users.calm)
+    renamed = await record_names(connection, names, batch.of(UserRow), users.calm, new=users.new)
     due = find_due(batch, new=users.new, moved=users.moved, renamed=renamed)
     await derive_user_data(connection, due, history_limit=policy.history_limit)
     outcomes = [_outcome(event, batch, changed) for event in events]
@@ -275,18 +274,19 @@ async def _write_organizations(
 
 
 async def _write_sessions(connection: Connection, sessions: Mapping[Any, SessionRow]) -> set[Any]:
-    changed = await _write(connection, "upsert_sessions", sessions.values())
-    if sessions:
-        seen = [
-            (
-                *(each.id, each.last_active_at, each.device, each.ip_address),
-                *(each.activity_version, each.activity_event_id),
-                *(each.impersonated, each.created_at),
-            )
-            for each in sessions.values()
-        ]
+    found = await _fetch(connection, "upsert_sessions", sessions.values())
+    new = {row["id"] for row in found if row["new"]}
+    seen = [
+        (
+            *(each.id, each.last_active_at, each.device, each.ip_address),
+            *(each.activity_version, each.activity_event_id, each.impersonated, each.created_at),
+        )
+        for each in sessions.values()
+        if each.id not in new
+    ]
+    if seen:
         await connection.execute(_SQL["raise_sessions"], *columns(seen))
-    return changed
+    return {row["id"] for row in found}
 
 
 def _outcome(event: Event, batch: Batch, changed: Changed) -> Applied:

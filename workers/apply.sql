@@ -197,7 +197,7 @@ RETURNING stored.id
 
 -- name: upsert_sessions
 -- Write the newest or the final snapshot of each session, unless its user is erased. Returns
--- what changed.
+-- what changed, and whether it is new: nothing is left to raise there.
 INSERT INTO sessions AS stored (
     id, clerk_id, user_id, status, impersonated, device, ip_address, last_active_at, expire_at,
     abandon_at, created_at, updated_at, version, version_timestamp, version_event_id,
@@ -231,7 +231,7 @@ WHERE (
     stored.status IN ('ended', 'removed', 'revoked'), stored.version,
     stored.version_timestamp, stored.version_event_id COLLATE "C"
 )
-RETURNING stored.id
+RETURNING stored.id, old.id IS NULL AS new
 
 -- name: raise_sessions
 -- Lift the latest activity and keep the first place that sessions were used from, when and by whom

@@ -21,12 +21,14 @@ Sessions in which somebody else acted as the user are not counted. Times are RFC
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schema.postgres.statements import read_statements
 from workers.collapse import columns
 from workers.project.organizations import InvitationRow
 from workers.project.sessions import SessionRow
+from workers.project.users import NameRow
 
 if TYPE_CHECKING:
     import uuid
@@ -50,6 +52,8 @@ class Due(NamedTuple):
     """Whether sessions, invitations or the user's own row say something new."""
     names: bool
     """Whether names do."""
+    alone: bool = False
+    """Whether the user is new, with a name at most and nothing else."""
 
 
 EVERYTHING: Final = Due(rows=True, names=True)
@@ -67,13 +71,18 @@ def find_due(
     signed_in = {row.user_id for row in batch.of(SessionRow).values()}
     rows = new | moved | joined | signed_in
     names = rows | renamed
-    return {user: Due(rows=user in rows, names=True) for user in names}
+    called = Counter(row.user_id for row in batch.of(NameRow).values())
+    alone = {user for user in new - joined - signed_in if called[user] < 2}
+    return {user: Due(rows=user in rows, names=True, alone=user in alone) for user in names}
 
 
 async def derive_user_data(
     connection: Connection, due: Mapping[uuid.UUID, Due], *, history_limit: int
 ) -> None:
     """Bring user_data of these users up to their rows, which must be locked."""
-    if due:
-        rows, names = columns(due.values())
-        await connection.execute(_SQL["derive_user_data"], list(due), rows, names, history_limit)
+    alone = [user for user, each in due.items() if each.alone]
+    others = [(user, each.rows, each.names) for user, each in due.items() if not each.alone]
+    if alone:
+        await connection.execute(_SQL["begin_user_data"], alone)
+    if others:
+        await connection.execute(_SQL["derive_user_data"], *columns(others), history_limit)

@@ -59,25 +59,33 @@ WITH differing AS MATERIALIZED (
                 AND organization_invitations.created_at <= users.created_at
         ) AS first
     ) AS invited
+    -- A list of VALUES would be compiled anew for each user.
     CROSS JOIN LATERAL (
-        VALUES
-            (due.rows, 'session_count', to_jsonb(signed_in.number)),
-            (due.rows, 'login_history', logins.history),
-            (due.names, 'name_history', names.history),
-            (due.rows, 'last_active', to_jsonb(to_char(
-                greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
-                'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-            ))),
-            (true, 'last_clerk_sync', to_jsonb(to_char(
-                users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-            ))),
-            (due.rows, 'signup_date', to_jsonb(to_char(
-                users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-            ))),
-            (due.rows, 'signup_source', to_jsonb(
-                CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
-            ))
-    ) AS derived (is_due, key, value)
+        SELECT
+            unnest(ARRAY[
+                'session_count', 'login_history', 'name_history', 'last_active',
+                'last_clerk_sync', 'signup_date', 'signup_source'
+            ]) AS key,
+            unnest(ARRAY[
+                due.rows, due.rows, due.names, due.rows, true, due.rows, due.rows
+            ]) AS is_due,
+            unnest(ARRAY[
+                to_jsonb(signed_in.number),
+                logins.history,
+                names.history,
+                to_jsonb(to_char(
+                    greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )),
+                to_jsonb(to_char(
+                    users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )),
+                to_jsonb(to_char(
+                    users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                )),
+                to_jsonb(CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END)
+            ]) AS value
+    ) AS derived
     LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
     WHERE derived.is_due
         AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
@@ -92,3 +100,47 @@ gone AS (
 INSERT INTO user_data (user_id, key, value)
 SELECT user_id, key, value FROM differing WHERE value IS NOT NULL ORDER BY user_id, key
 ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
+
+-- name: begin_user_data
+-- Write the same for users who are new in this transaction, of whom there is nothing else yet but
+-- a name at most: no sessions, no invitations, and nothing to compare with.
+INSERT INTO user_data (user_id, key, value)
+SELECT users.id, derived.key, derived.value
+FROM users
+LEFT JOIN user_names ON user_names.user_id = users.id
+CROSS JOIN LATERAL (
+    SELECT
+        unnest(ARRAY[
+            'last_active', 'last_clerk_sync', 'login_history', 'name_history', 'session_count',
+            'signup_date', 'signup_source'
+        ]) AS key,
+        unnest(ARRAY[
+            to_jsonb(to_char(
+                users.last_active_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            )),
+            to_jsonb(to_char(
+                users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            )),
+            '[]',
+            CASE
+                WHEN user_names.user_id IS NULL THEN '[]'
+                ELSE jsonb_build_array(jsonb_build_object(
+                    'first_name', user_names.first_name,
+                    'last_name', user_names.last_name,
+                    'timestamp', to_char(
+                        to_timestamp(user_names.version / 1000) AT TIME ZONE 'UTC'
+                            + user_names.version % 1000 * interval '1 millisecond',
+                        'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                    )
+                ))
+            END,
+            '0',
+            to_jsonb(to_char(
+                users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+            )),
+            to_jsonb(users.signup_source)
+        ]) AS value
+) AS derived
+WHERE users.id = ANY($1::uuid[])
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+    AND derived.value IS NOT NULL

@@ -9,7 +9,7 @@ from workers.collapse import columns
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Container, Mapping
 
     import asyncpg
 
@@ -26,11 +26,14 @@ async def record_names(
     names: Collection[NameRow],
     users: Mapping[uuid.UUID, UserRow],
     calm: Mapping[uuid.UUID, int],
+    *,
+    new: Container[uuid.UUID],
 ) -> set[uuid.UUID]:
     """Keep the names, and return whose history of names they can have changed.
 
     Their users' rows are locked and not erased. `users` are as the batch has them, `calm` who of
     them is called as before, and what the newest version was: most names need no look at others.
+    Nor do those of `new` users, who have no others, and whose histories are due in any case.
     """
     same: list[NameRow] = []
     others: list[NameRow] = []
@@ -43,7 +46,7 @@ async def record_names(
         user = users[key]
         follows = key in calm and row.version > calm[key]
         is_same = follows and name == (user.first_name, user.last_name)
-        (same if is_same else others).append(row)
+        (same if is_same or key in new else others).append(row)
     if same:
         await connection.execute(_SQL["add_names"], *columns(same))
     if others:

@@ -1,6 +1,7 @@
 -- name: add_names
--- Keep the names of snapshots that are newer than all before and have the same name: no news for
--- any history. Their users are locked and not erased, as those below.
+-- Keep the names of snapshots that are newer than all before and have the same name, and those of
+-- users who had none: no news for any history that is kept. Their users are locked and not erased,
+-- as those below.
 INSERT INTO user_names AS stored (
     user_id, version, version_timestamp, version_event_id, first_name, last_name
 )

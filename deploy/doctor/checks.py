@@ -17,6 +17,7 @@ from deploy.doctor.keys import (
     check_signing_secret,
 )
 from deploy.doctor.postgres import (
+    check_checkpoints,
     check_ledger,
     check_letters,
     check_postgres,
@@ -41,6 +42,7 @@ CHECKS: Final = (
     Check(name="replication", look=check_replication),
     Check(name="PostgreSQL", look=check_postgres),
     Check(name="clock and PostgreSQL's", look=check_postgres_clock),
+    Check(name="checkpoints", look=check_checkpoints),
     Check(name="migrations", look=check_revision),
     Check(name="ledger", look=check_ledger),
     Check(name="signing secret", look=check_signing_secret),

@@ -27,6 +27,9 @@ OLDEST: Final = 18
 
 MOST_COUNTED: Final = 10_000
 
+FEW_CHECKPOINTS: Final = 20
+"""So many may be asked for: commands and backups do that, too."""
+
 LATE_S: Final = 60.0
 """A change that waits for longer is worth a look."""
 
@@ -51,6 +54,27 @@ def judge_server(version: int, text: str, *, zone: str) -> Verdict:
     if version // 10_000 < OLDEST:
         return wrong(f"{told}.", f"Take PostgreSQL {OLDEST} or newer: nothing older is tested.")
     return fine(told)
+
+
+async def check_checkpoints() -> Verdict:
+    """Look whether PostgreSQL's log has room from one checkpoint to the next."""
+    async with database() as connection:
+        [row] = await connection.fetch(_SQL["count_checkpoints"])
+    return judge_checkpoints(timed=row["timed"], requested=row["requested"], room=row["room"])
+
+
+def judge_checkpoints(*, timed: int, requested: int, room: str) -> Verdict:
+    """Return whether most checkpoints come by time.
+
+    Whatever is changed first after a checkpoint is written twice, and the page around it:
+    https://www.postgresql.org/docs/18/wal-configuration.html
+    """
+    if requested > max(timed, FEW_CHECKPOINTS):
+        return warn(
+            f"{requested} checkpoints were asked for, {timed} came by time: the log is full early.",
+            f"Raise max_wal_size, {room} now, and checkpoint_timeout: workers write less then.",
+        )
+    return fine(f"{timed} checkpoints by time, {requested} asked for")
 
 
 async def check_postgres_clock() -> Verdict:

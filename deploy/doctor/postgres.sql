@@ -5,6 +5,11 @@ SELECT
     current_setting('server_version') AS version_text,
     extract(epoch FROM clock_timestamp())::float AS seconds
 
+-- name: count_checkpoints
+-- How many were due by time, and how many were asked for: most of those because the log was full.
+SELECT num_timed AS timed, num_requested AS requested, current_setting('max_wal_size') AS room
+FROM pg_stat_checkpointer
+
 -- name: find_time_zone
 -- What a session has that asks for nothing.
 SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'

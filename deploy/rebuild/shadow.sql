@@ -22,7 +22,8 @@ SELECT id, clerk_id, restored_at FROM users WHERE restored_at IS NOT NULL
 
 -- name: find_obstacles
 -- What belongs to the live tables and not to their definition: views on them, triggers, policies,
--- publications, storage parameters. References from other tables are no obstacle: they are set anew.
+-- publications, storage parameters that the migrations do not set. References from other tables are
+-- no obstacle: they are set anew.
 WITH tables AS (
     SELECT pg_class.* FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1::text[])
@@ -47,5 +48,10 @@ FROM tables
 JOIN pg_publication_rel ON prrelid = tables.oid
 JOIN pg_publication ON pg_publication.oid = prpubid
 UNION ALL
-SELECT relname, 'the storage parameter ' || unnest(reloptions) FROM tables
+SELECT relname, 'the storage parameter ' || option
+FROM tables CROSS JOIN unnest(reloptions) AS option
+WHERE option NOT IN (
+    SELECT unnest(made.reloptions) FROM pg_class AS made
+    WHERE made.relname = tables.relname AND made.relnamespace = to_regnamespace('rebuild')
+)
 ORDER BY 1, 2

@@ -25,6 +25,11 @@ INITDB_OPTIONS = (
     "--locale=C",
     "--locale-provider=builtin",  # the same order and case everywhere, whatever the system has
     "--builtin-locale=C.UTF-8",
+    # Into postgresql.conf, for ALTER SYSTEM to replace. The first change of a page after a
+    # checkpoint writes all of it into the log: seldom, then.
+    "--set=checkpoint_timeout=15min",
+    "--set=max_wal_size=4GB",
+    "--set=shared_buffers=256MB",
 )
 
 HBA = f"host all all {LOOPBACK}/32 scram-sha-256\n"

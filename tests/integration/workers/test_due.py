@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,3 +74,25 @@ async def test_a_name_is_news_in_whatever_order(
 
     assert history.count("Grace") == 1
     assert history.count("Ada") == 2
+
+
+@pytest.mark.parametrize("hold", [timedelta(0), timedelta(hours=1)])
+async def test_who_is_new_and_gone_in_one_batch_has_what_is_due(
+    pool: Pool, hold: timedelta
+) -> None:
+    """Nothing once they are erased; beside them somebody who stays, and one who is only named."""
+    bodies = [
+        user_event("user_1", at=1),
+        make_body("user.deleted", id="user_1"),
+        user_event("user_2", at=1),
+        make_body("organizationMembership.created"),
+    ]
+    events = [decode(make_record(body, offset=at)) for at, body in enumerate(bodies)]
+    await apply(pool, events, Policy(erase_after=hold))
+    before, after = await _derive_all(pool)
+    keys = await pool.fetchval(
+        "SELECT count(*) FROM user_data WHERE user_id = $1", derive_id("user_1")
+    )
+
+    assert before == after
+    assert bool(keys) == bool(hold)

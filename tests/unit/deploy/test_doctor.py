@@ -32,6 +32,7 @@ from deploy.doctor.keys import check_public_keys, check_signing_secret, judge_cl
 from deploy.doctor.keys import judge_instance as judge
 from deploy.doctor.patient import AwayError
 from deploy.doctor.postgres import (
+    judge_checkpoints,
     judge_months,
     judge_relay,
     judge_revision,
@@ -98,6 +99,12 @@ def _arrival(age: timedelta) -> Arrival:
         (judge_revision("0001", ["0001", "0002"]), "wrong", "newest is 0002", "clerkwork migrate"),
         (judge_revision(None, ["0001", "0002"]), "wrong", "at none", "clerkwork migrate"),
         (judge_revision("0009", ["0001", "0002"]), "warning", "does not know", "version that runs"),
+        (judge_checkpoints(timed=0, requested=9, room="1GB"), "ok", "0 checkpoints by time", None),
+        (judge_checkpoints(timed=90, requested=80, room="1GB"), "ok", "90 checkpoints", None),
+        (
+            judge_checkpoints(timed=8, requested=80, room="1GB"),
+            *("warning", "80 checkpoints were asked for", "max_wal_size, 1GB now"),
+        ),
         (judge_months([]), "ok", "partitions until", None),
         (
             judge_months([Month(begins=datetime(2026, 1, 1, tzinfo=UTC), events=0)]),

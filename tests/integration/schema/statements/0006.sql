@@ -21,10 +21,6 @@ FROM incoming
 JOIN known USING (topic, partition)
 WHERE first_offset > known.next_offset
 
--- name: workers_apply_find_users
--- Who has a row; none is locked yet, for new rows come first.
-SELECT id FROM users WHERE id = ANY($1::uuid[])
-
 -- name: workers_apply_insert_users
 -- Write users who have no row yet: snapshots, or stubs for those who were only named. In key
 -- order; and with every unique index to tell a conflict, because whoever finds one in an index
@@ -44,87 +40,65 @@ FROM unnest(
 ) AS incoming (id)
 ORDER BY incoming.id
 ON CONFLICT DO NOTHING
-RETURNING id, status <> 'pending' AS created, false AS differs, true AS moved, NULL AS calm_since
+RETURNING id, status <> 'pending' AS created, false AS differs
 
 -- name: workers_apply_upsert_users
--- Write the newest snapshot of users who have a row; who has none must not be among them. Every
--- row is locked in key order, changed or not, before anything else that belongs to a user is
--- written: that keeps workers from deadlocks and from writing beside an erasure. Nothing is written
--- on a tombstone; a user whose deletion is held back changes on, hidden. Returns who changed,
--- whether others can see it, whether what user_data has of it did, and the version before, where
--- the name is still the same. The latest event is in user_data then, unless more of it is due.
-WITH written AS (
-    INSERT INTO users AS stored (
-        id, clerk_id, email, email_verified, first_name, last_name, username, image_url,
-        external_id, role, status, public_metadata, last_sign_in_at, last_active_at, created_at,
-        updated_at, version, version_timestamp, version_event_id, signup_source, last_event_at
-    )
-    SELECT incoming.*
-    FROM unnest(
-        $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
-        $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
-        $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
-        $19::text[], $20::text[], $21::timestamptz[]
-    ) AS incoming (id)
-    ORDER BY incoming.id
-    ON CONFLICT (id) DO UPDATE SET
-        email = excluded.email,
-        email_verified = excluded.email_verified,
-        first_name = excluded.first_name,
-        last_name = excluded.last_name,
-        username = excluded.username,
-        image_url = excluded.image_url,
-        external_id = excluded.external_id,
-        role = excluded.role,
-        status = CASE WHEN stored.deleted_at IS NULL THEN excluded.status ELSE stored.status END,
-        held_status = CASE WHEN stored.deleted_at IS NOT NULL THEN excluded.status END,
-        public_metadata = excluded.public_metadata,
-        last_sign_in_at = greatest(stored.last_sign_in_at, excluded.last_sign_in_at),
-        last_active_at = greatest(stored.last_active_at, excluded.last_active_at),
-        created_at = excluded.created_at,
-        updated_at = excluded.updated_at,
-        version = excluded.version,
-        version_timestamp = excluded.version_timestamp,
-        version_event_id = excluded.version_event_id,
-        signup_source = CASE
-            WHEN 'invite' IN (stored.signup_source, excluded.signup_source) THEN 'invite'
-            WHEN 'admin' IN (stored.signup_source, excluded.signup_source) THEN 'admin'
-            ELSE coalesce(excluded.signup_source, stored.signup_source)
-        END,
-        last_event_at = greatest(stored.last_event_at, excluded.last_event_at)
-    WHERE (stored.deleted_at IS NULL OR stored.erase_at IS NOT NULL)
-        AND (excluded.version, excluded.version_timestamp, excluded.version_event_id COLLATE "C")
-            > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
-    RETURNING
-        stored.id,
-        old.status = 'pending' AND new.status <> 'pending' AS created,
-        new.status NOT IN ('pending', 'deleted') AND row(
-            old.email, old.email_verified, old.first_name, old.last_name, old.username,
-            old.image_url, old.external_id, old.role, old.status, old.public_metadata, old.created_at
-        ) IS DISTINCT FROM row(
-            new.email, new.email_verified, new.first_name, new.last_name, new.username,
-            new.image_url, new.external_id, new.role, new.status, new.public_metadata, new.created_at
-        ) AS differs,
-        row(old.last_active_at, old.created_at, old.signup_source)
-            IS DISTINCT FROM row(new.last_active_at, new.created_at, new.signup_source) AS moved,
-        CASE
-            WHEN old.version > 0 AND row(old.first_name, old.last_name)
-                IS NOT DISTINCT FROM row(new.first_name, new.last_name)
-            THEN old.version
-        END AS calm_since,
-        stored.last_event_at
-),
-noted AS (
-    INSERT INTO user_data AS known (user_id, key, value)
-    SELECT
-        id, 'last_clerk_sync',
-        to_jsonb(to_char(last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-    FROM written
-    WHERE NOT moved AND last_event_at IS NOT NULL
-    ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value
-    WHERE known.value IS DISTINCT FROM excluded.value
+-- Write the newest snapshot of users who have a row. Every row is locked in key order, changed or
+-- not, before anything that belongs to a user is written: that keeps workers from deadlocks and
+-- from writing beside an erasure. Nothing is written on a tombstone; a user whose deletion is
+-- held back changes on, hidden. Returns who changed, and whether others can see it.
+INSERT INTO users AS stored (
+    id, clerk_id, email, email_verified, first_name, last_name, username, image_url, external_id,
+    role, status, public_metadata, last_sign_in_at, last_active_at, created_at, updated_at,
+    version, version_timestamp, version_event_id, signup_source, last_event_at
 )
-SELECT id, created, differs, moved, calm_since FROM written
+SELECT incoming.*
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[],
+    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::bigint[],
+    $19::text[], $20::text[], $21::timestamptz[]
+) AS incoming (id)
+WHERE EXISTS (SELECT FROM users WHERE users.id = incoming.id)
+ORDER BY incoming.id
+ON CONFLICT (id) DO UPDATE SET
+    email = excluded.email,
+    email_verified = excluded.email_verified,
+    first_name = excluded.first_name,
+    last_name = excluded.last_name,
+    username = excluded.username,
+    image_url = excluded.image_url,
+    external_id = excluded.external_id,
+    role = excluded.role,
+    status = CASE WHEN stored.deleted_at IS NULL THEN excluded.status ELSE stored.status END,
+    held_status = CASE WHEN stored.deleted_at IS NOT NULL THEN excluded.status END,
+    public_metadata = excluded.public_metadata,
+    last_sign_in_at = greatest(stored.last_sign_in_at, excluded.last_sign_in_at),
+    last_active_at = greatest(stored.last_active_at, excluded.last_active_at),
+    created_at = excluded.created_at,
+    updated_at = excluded.updated_at,
+    version = excluded.version,
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id,
+    signup_source = CASE
+        WHEN 'invite' IN (stored.signup_source, excluded.signup_source) THEN 'invite'
+        WHEN 'admin' IN (stored.signup_source, excluded.signup_source) THEN 'admin'
+        ELSE coalesce(excluded.signup_source, stored.signup_source)
+    END,
+    last_event_at = greatest(stored.last_event_at, excluded.last_event_at)
+WHERE (stored.deleted_at IS NULL OR stored.erase_at IS NOT NULL)
+    AND (excluded.version, excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+        > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
+RETURNING
+    stored.id,
+    old.status = 'pending' AND new.status <> 'pending' AS created,
+    new.status NOT IN ('pending', 'deleted') AND row(
+        old.email, old.email_verified, old.first_name, old.last_name, old.username, old.image_url,
+        old.external_id, old.role, old.status, old.public_metadata, old.created_at
+    ) IS DISTINCT FROM row(
+        new.email, new.email_verified, new.first_name, new.last_name, new.username, new.image_url,
+        new.external_id, new.role, new.status, new.public_metadata, new.created_at
+    ) AS differs
 
 -- name: workers_apply_raise_users
 -- Lift what only grows, for users whose newest snapshot is not among these.
@@ -357,6 +331,25 @@ WHERE (excluded.version, excluded.version_timestamp, excluded.version_event_id C
     > (stored.version, stored.version_timestamp, stored.version_event_id COLLATE "C")
 RETURNING stored.id
 
+-- name: workers_apply_record_names
+-- Keep the name of every snapshot, old or new, unless its user is erased.
+INSERT INTO user_names AS stored (
+    user_id, version, version_timestamp, version_event_id, first_name, last_name
+)
+SELECT incoming.*
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+    AS incoming (user_id, version)
+JOIN users ON users.id = incoming.user_id
+    AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
+ORDER BY incoming.user_id, incoming.version
+ON CONFLICT (user_id, version) DO UPDATE SET
+    version_timestamp = excluded.version_timestamp,
+    version_event_id = excluded.version_event_id,
+    first_name = excluded.first_name,
+    last_name = excluded.last_name
+WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
+    > (stored.version_timestamp, stored.version_event_id COLLATE "C")
+
 -- name: workers_count_count_sessions
 -- How many sessions there are of each status that occurs; from the index on status alone.
 SELECT status, count(*) AS sessions FROM sessions GROUP BY status ORDER BY status
@@ -367,15 +360,13 @@ SELECT count(*) FROM users WHERE erase_at IS NOT NULL
 
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
--- rows, never incremented. Only what differs is written. $2 is for whom other rows than the latest
--- event say something new, $3 for whom names do; $4 is how long histories may be.
+-- rows, never incremented. Only what differs is written. $2 is how long histories may be.
 WITH differing AS MATERIALIZED (
     SELECT users.id AS user_id, derived.key, derived.value
-    FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS due (id, rows, names)
-    JOIN users ON users.id = due.id
+    FROM users
     CROSS JOIN LATERAL (
         SELECT count(*) AS number, max(last_active_at) AS last_active_at
-        FROM sessions WHERE due.rows AND user_id = users.id AND NOT impersonated
+        FROM sessions WHERE user_id = users.id AND NOT impersonated
     ) AS signed_in
     CROSS JOIN LATERAL (
         SELECT coalesce(jsonb_agg(entry ORDER BY created_at DESC, id DESC), '[]') AS history
@@ -387,9 +378,9 @@ WITH differing AS MATERIALIZED (
                 'success', true
             )) AS entry
             FROM sessions
-            WHERE due.rows AND user_id = users.id AND NOT impersonated
+            WHERE user_id = users.id AND NOT impersonated
             ORDER BY created_at DESC, id DESC
-            LIMIT $4
+            LIMIT $2
         ) AS newest
     ) AS logins
     CROSS JOIN LATERAL (
@@ -410,43 +401,41 @@ WITH differing AS MATERIALIZED (
                     row(first_name, last_name) IS DISTINCT FROM row(
                         lag(first_name) OVER earlier, lag(last_name) OVER earlier
                     ) OR row_number() OVER earlier = 1 AS changed
-                FROM user_names WHERE due.names AND user_id = users.id
+                FROM user_names WHERE user_id = users.id
                 WINDOW earlier AS (ORDER BY version)
             ) AS compared
             WHERE changed
             ORDER BY version DESC
-            LIMIT $4
+            LIMIT $2
         ) AS newest
     ) AS names
     CROSS JOIN LATERAL (
         SELECT EXISTS (
             SELECT FROM organization_invitations
-            WHERE due.rows
-                AND user_id = users.id
-                AND organization_invitations.created_at <= users.created_at
+            WHERE user_id = users.id AND organization_invitations.created_at <= users.created_at
         ) AS first
     ) AS invited
     CROSS JOIN LATERAL (
         VALUES
-            (due.rows, 'session_count', to_jsonb(signed_in.number)),
-            (due.rows, 'login_history', logins.history),
-            (due.names, 'name_history', names.history),
-            (due.rows, 'last_active', to_jsonb(to_char(
+            ('session_count', to_jsonb(signed_in.number)),
+            ('login_history', logins.history),
+            ('name_history', names.history),
+            ('last_active', to_jsonb(to_char(
                 greatest(users.last_active_at, signed_in.last_active_at) AT TIME ZONE 'UTC',
                 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            (true, 'last_clerk_sync', to_jsonb(to_char(
+            ('last_clerk_sync', to_jsonb(to_char(
                 users.last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            (due.rows, 'signup_date', to_jsonb(to_char(
+            ('signup_date', to_jsonb(to_char(
                 users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
             ))),
-            (due.rows, 'signup_source', to_jsonb(
+            ('signup_source', to_jsonb(
                 CASE WHEN invited.first THEN 'invite' ELSE users.signup_source END
             ))
-    ) AS derived (is_due, key, value)
+    ) AS derived (key, value)
     LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-    WHERE derived.is_due
+    WHERE users.id = ANY($1::uuid[])
         AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
         AND known.value IS DISTINCT FROM derived.value
 ),
@@ -643,11 +632,6 @@ WHERE (
 )
 RETURNING stored.user_id, stored.key
 
--- name: workers_erase_find_erased
--- Who of these is a tombstone: nothing of theirs may be written. By the index on clerk_id.
-SELECT id, clerk_id FROM users
-WHERE clerk_id = ANY($1::text[]) AND deleted_at IS NOT NULL AND erase_at IS NULL
-
 -- name: workers_erase_erase_users
 -- Leave nothing personal of the deleted users whose data is not held back: a tombstone, and in
 -- the ledger and the outbox only that they were deleted. Their rows are locked already, in key
@@ -770,14 +754,20 @@ SELECT count(*) FROM indexed
 
 -- name: workers_record_record_events
 -- Write the ledger. An event that is there already keeps its row: a repetition is no news, unless
--- it had failed and now ends otherwise.
+-- it had failed and now ends otherwise. Of erased users only the deletion names them.
 INSERT INTO events AS known (
     event_id, occurred_at, type, clerk_user_id, received_at, applied_at, outcome, reason,
     topic, partition, "offset"
 )
 SELECT
-    event_id, occurred_at, type, clerk_user_id, received_at, now(), outcome, reason, topic,
-    partition, "offset"
+    event_id, occurred_at, type,
+    CASE
+        WHEN users.deleted_at IS NULL
+            OR users.erase_at IS NOT NULL
+            OR type IN ('user.deleted', 'clerkwork.absence.user')
+        THEN incoming.clerk_user_id
+    END,
+    received_at, now(), outcome, reason, topic, partition, "offset"
 FROM unnest(
     $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],
     $7::text[], $8::text[], $9::integer[], $10::bigint[]
@@ -785,6 +775,7 @@ FROM unnest(
     event_id, occurred_at, type, clerk_user_id, received_at, outcome, reason,
     topic, partition, "offset"
 )
+LEFT JOIN users ON users.clerk_id = incoming.clerk_user_id
 ORDER BY event_id, occurred_at
 ON CONFLICT (event_id, occurred_at) DO UPDATE SET
     outcome = excluded.outcome,
@@ -843,53 +834,6 @@ VALUES ('outbox', $1, clock_timestamp())
 ON CONFLICT (name) DO UPDATE
 SET position = excluded.position, published_at = excluded.published_at
 WHERE noted.position < excluded.position
-
--- name: workers_rename_add_names
--- Keep the names of snapshots that are newer than all before and have the same name: no news for
--- any history. Their users are locked and not erased, as those below.
-INSERT INTO user_names AS stored (
-    user_id, version, version_timestamp, version_event_id, first_name, last_name
-)
-SELECT incoming.*
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
-    AS incoming (user_id, version)
-ORDER BY incoming.user_id, incoming.version
-
--- name: workers_rename_record_names
--- Keep the name of every other snapshot, old or new. Returns whose history is another now, or may
--- be: a name that follows the same one is no news.
-WITH written AS (
-    INSERT INTO user_names AS stored (
-        user_id, version, version_timestamp, version_event_id, first_name, last_name
-    )
-    SELECT incoming.*
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
-        AS incoming (user_id, version)
-    ORDER BY incoming.user_id, incoming.version
-    ON CONFLICT (user_id, version) DO UPDATE SET
-        version_timestamp = excluded.version_timestamp,
-        version_event_id = excluded.version_event_id,
-        first_name = excluded.first_name,
-        last_name = excluded.last_name
-    WHERE (excluded.version_timestamp, excluded.version_event_id COLLATE "C")
-        > (stored.version_timestamp, stored.version_event_id COLLATE "C")
-    RETURNING
-        stored.user_id, stored.version, stored.first_name, stored.last_name,
-        old.version IS NOT NULL AS replaced
-)
-SELECT written.user_id
-FROM written
-LEFT JOIN LATERAL (
-    SELECT version, first_name, last_name
-    FROM user_names
-    WHERE user_names.user_id = written.user_id AND user_names.version < written.version
-    ORDER BY version DESC
-    LIMIT 1
-) AS earlier ON true
-WHERE written.replaced
-    OR earlier.version IS NULL
-    OR row(earlier.first_name, earlier.last_name)
-        IS DISTINCT FROM row(written.first_name, written.last_name)
 
 -- name: workers_tell_lock_outbox
 -- Wait for whoever is telling, until they have committed: so that positions become visible in
