@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -18,19 +20,23 @@ from workers.security import broker_security
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from aiokafka import ConsumerRecord
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord
     from faststream.kafka.subscriber.usecase import BatchSubscriber
 
     from schema.kafka.topics import Topic
     from schema.ops.metrics import WorkerMetrics
     from workers.settings import WorkerSettings
 
-    Step = Callable[[Sequence[ConsumerRecord[Any, Any]]], Awaitable[None]]
+    Record = ConsumerRecord[Any, Any]
+    Step = Callable[[Sequence[Record]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
 GRACE_S: Final = 25.0
 """How long a stop waits for the batch in flight; give the process longer than that."""
+
+FETCH_WAIT_MS: Final = 1000
+"""How long a call waits for records where there are none; it returns with the first."""
 
 METADATA_MAX_AGE_MS: Final = 30_000
 """How long a topic that is created after the start can stay unnoticed."""
@@ -93,8 +99,6 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     subscriber = broker.subscriber(
         *(topic.name for topic in feed.topics),
         batch=True,
-        max_records=settings.worker_batch_size * feed.batches,
-        batch_timeout_ms=50,
         group_id=feed.control.group,
         group_instance_id=settings.worker_instance_id,
         auto_offset_reset="earliest",
@@ -110,6 +114,10 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     )
 
     subscriber(feed.step)
+    # FastStream's own sleeps as long again after a call that found nothing: up to 50 ms for the
+    # first event after a silence.
+    most = settings.worker_batch_size * feed.batches
+    subscriber.get_msg = partial(_fetch, most=most)  # type: ignore[method-assign]  # it has no hook
     feed.control.find_consumer = lambda: subscriber.consumer
     return Subscription(broker=broker, subscriber=subscriber, control=feed.control)
 
@@ -127,7 +135,13 @@ async def _start(broker: KafkaBroker) -> None:
         raise
 
 
-async def _parse(records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+async def _fetch(consumer: AIOKafkaConsumer, *, most: int) -> tuple[Record, ...]:
+    """Return the records that are there, `most` at most, or wait for the first."""
+    found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=most)
+    return tuple(chain.from_iterable(found.values()))
+
+
+async def _parse(records: tuple[Record, ...]) -> KafkaMessage:
     """Wrap a batch without looking at it: FastStream's own parser stumbles over a null header."""
     first = records[0]
     return KafkaMessage(
