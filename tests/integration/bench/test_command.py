@@ -47,7 +47,8 @@ def test_ours_is_measured_beside_the_limit(results: Results, name: str) -> None:
 
     assert measured
     for figure in measured.figures:
-        assert all(value > 0 for value in measured.of(figure.name, OURS)), figure.name
+        # The kernel counts CPU time in steps: so short a run may have had none.
+        assert all(value >= 0 for value in measured.of(figure.name, OURS)), figure.name
         assert measured.of(figure.name, OURS), figure.name
     rate = next(figure for figure in measured.figures if figure.name == "rate")
     share = measured.share_of_limit(rate, OURS)
