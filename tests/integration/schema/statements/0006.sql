@@ -986,16 +986,14 @@ told AS (
 )
 SELECT pg_notify('clerkwork_outbox', max(position)::text) FROM told HAVING count(*) > 0
 
--- name: api_admit_read_callers
--- What the database says of callers and of the sessions they come with, both by primary key; one
--- row for each that is asked for.
+-- name: api_admit_read_caller
+-- What the database says of a caller and of the session they come with, both by primary key;
+-- always one row.
 SELECT
-    asked.user_id,
-    asked.session_id,
     caller.role AS caller_role,
     caller.status AS caller_status,
     session.status AS session_status
-FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, session_id)
+FROM (VALUES ($1::uuid, $2::uuid)) AS asked (user_id, session_id)
 LEFT JOIN users AS caller ON caller.id = asked.user_id
 LEFT JOIN sessions AS session ON session.id = asked.session_id;
 
@@ -1006,12 +1004,30 @@ LEFT JOIN sessions AS session ON session.id = asked.session_id;
 SELECT
     users.id,
     users.clerk_id,
+    users.email,
+    users.email_verified,
     users.first_name,
     users.last_name,
     users.username,
     users.image_url,
+    users.external_id,
+    users.role,
+    users.status,
+    users.public_metadata,
+    users.last_sign_in_at,
+    users.last_active_at,
     users.created_at,
-    users.status
+    users.updated_at,
+    users.deleted_at,
+    users.version,
+    users.version_timestamp,
+    users.version_event_id,
+    users.signup_source,
+    users.last_event_at,
+    users.deletion_event_id,
+    users.erase_at,
+    users.held_status,
+    users.restored_at
 FROM (
     (
         SELECT posts.user_id AS id
@@ -1405,20 +1421,6 @@ LEFT JOIN LATERAL (
 ) AS page ON true
 WHERE author.id = $1
 ORDER BY page.created_at DESC, page.id DESC;
-
--- name: api_profiles_read_profiles
--- Of users, by primary key, what every signed-in user sees of them, and whether they are there.
-SELECT
-    id,
-    clerk_id,
-    first_name,
-    last_name,
-    username,
-    image_url,
-    created_at,
-    status
-FROM users
-WHERE id = ANY($1::uuid[]);
 
 -- name: api_sessions_list_sessions
 -- A user, by primary key, and a page of a living one's sessions, newest first, by
