@@ -109,21 +109,9 @@ class Receiver:
     def _acknowledge(self, event_id: str, *, prepared: Prepared, stored: Stored) -> web.Response:
         status, (topic, partition, offset) = prepared.status, stored
         self.metrics.stored[status].inc()
-        log.info(
-            "webhook_stored",
-            status=status,
-            event_id=event_id,
-            topic=topic,
-            partition=partition,
-            offset=offset,
-        )
-        answer = {
-            "status": status,
-            "id": event_id,
-            "topic": topic,
-            "partition": partition,
-            "offset": offset,
-        }
+        place = {"topic": topic, "partition": partition, "offset": offset}
+        log.info("webhook_stored", status=status, event_id=event_id, **place)
+        answer = {"status": status, "id": event_id, **place}
         if prepared.reaches:
             answer["user_id"], answer["version"] = prepared.reaches
         return Ready(_ENCODE(answer), status=202)

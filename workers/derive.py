@@ -46,17 +46,15 @@ _SQL: Final = read_statements(__file__)
 
 
 class Due(NamedTuple):
-    """What of a user must be derived anew, beside last_clerk_sync."""
+    """What of a user must be derived anew, beside names and last_clerk_sync."""
 
     rows: bool
     """Whether sessions, invitations or the user's own row say something new."""
-    names: bool
-    """Whether names do."""
     alone: bool = False
     """Whether the user is new, with a name at most and nothing else."""
 
 
-EVERYTHING: Final = Due(rows=True, names=True)
+EVERYTHING: Final = Due(rows=True)
 
 
 def find_due(
@@ -70,10 +68,9 @@ def find_due(
     joined = {row.user_id for row in batch.of(InvitationRow).values()}
     signed_in = {row.user_id for row in batch.of(SessionRow).values()}
     rows = new | moved | joined | signed_in
-    names = rows | renamed
     called = Counter(row.user_id for row in batch.of(NameRow).values())
     alone = {user for user in new - joined - signed_in if called[user] < 2}
-    return {user: Due(rows=user in rows, names=True, alone=user in alone) for user in names}
+    return {user: Due(rows=user in rows, alone=user in alone) for user in rows | renamed}
 
 
 async def derive_user_data(
@@ -81,7 +78,7 @@ async def derive_user_data(
 ) -> None:
     """Bring user_data of these users up to their rows, which must be locked."""
     alone = [user for user, each in due.items() if each.alone]
-    others = [(user, each.rows, each.names) for user, each in due.items() if not each.alone]
+    others = [(user, each.rows) for user, each in due.items() if not each.alone]
     if alone:
         await connection.execute(_SQL["begin_user_data"], alone)
     if others:

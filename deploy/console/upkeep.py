@@ -232,8 +232,8 @@ def bench(
 ) -> int:
     """Measure how fast clerkwork is, beside what the machine can do and what is usually written.
 
-    Prints a table, draws a plot for each figure, and writes JSON for a comparison with a later
-    run. Exit code 1: something failed, or is worse than in the run that it is compared with.
+    Prints a table, draws plots, writes JSON. Exit code 1: something failed, or is worse than in
+    the run that it is compared with.
 
     Parameters
     ----------
@@ -256,10 +256,9 @@ def bench(
     out
         Where plots go; .clerkwork/bench unless given.
     """
-    from tests.bench.command import OUT, Wishes
-    from tests.bench.command import bench as run_bench
+    from tests.bench import command
 
-    wishes = Wishes(
+    wishes = command.Wishes(
         figures=figures,
         quick=quick,
         runs=runs,
@@ -268,6 +267,6 @@ def bench(
         add=add,
         compare=compare,
         read=read,
-        out=out or OUT,
+        out=out or command.OUT,
     )
-    return run_bench(wishes, open_console())
+    return command.bench(wishes, open_console())

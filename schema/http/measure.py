@@ -9,6 +9,7 @@ from aiohttp import web
 
 from schema.http.ready import Ready
 from schema.http.tokens.callers import CALLER
+from schema.ops.probes import PATHS
 
 if TYPE_CHECKING:
     from schema.ops.metrics import HttpMetrics
@@ -18,9 +19,6 @@ log = structlog.get_logger(__name__)
 
 UNMATCHED: Final = "unmatched"
 """What the route of a request is called that goes to none."""
-
-_PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked every few seconds by machines; their lines would drown the others."""
 
 
 def name_route(resource: web.AbstractResource | None) -> str:
@@ -36,7 +34,7 @@ class Meter:
         self._route = route
         self._metrics = metrics
         self._told = told
-        self._quiet = route in _PROBES
+        self._quiet = route in PATHS  # their lines would drown the others
         self._series: dict[int, Series] = {}
 
     def note(self, request: web.Request, response: web.StreamResponse, *, seconds: float) -> None:

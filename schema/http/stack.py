@@ -33,6 +33,7 @@ from schema.http.request_ids import identify
 from schema.http.security import security_headers
 from schema.http.sources import PROXY_HOPS, source_of
 from schema.ops.metrics import HttpMetrics
+from schema.ops.probes import PATHS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
 METRICS: Final = web.AppKey("http_metrics", HttpMetrics)
 """Where the door finds what to count with."""
-
-PROBES: Final = ("/livez", "/readyz", "/metrics")
-"""Asked by machines of the operator's: not limited, and no page's to read."""
 
 
 def put_stack(
@@ -66,7 +64,7 @@ def put_stack(
     app[METRICS] = metrics
     app[PROXY_HOPS] = settings.trusted_proxy_hops
     limiter = _build_limiter(app, settings, limits=limits)
-    closed = (*PROBES, *hooks)
+    closed = (*PATHS, *hooks)  # no page's to read
     cors = Cors(settings.cors_origins, credentials=settings.cors_credentials, closed=closed)
     dress = Dress(security_headers(hsts_s=settings.http_hsts_seconds), cors)
     app.middlewares.append(Stack(app, limiter=limiter, cors=cors, dress=dress, hooks=hooks).serve)
@@ -99,7 +97,7 @@ class Stack:
         self._dress = dress
         self._hooks = app.on_response_prepare
         self._told = frozenset(hooks)
-        self._free = self._told.union(PROBES)
+        self._free = self._told.union(PATHS)
         self._ways: dict[web.AbstractRoute, Way] = {}
         self._stray = self._survey(None)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+PATHS: Final = ("/livez", "/readyz", "/metrics")
+"""Where they are: asked every few seconds, by machines of the operator's."""
+
 CHECK_TIMEOUT_S: Final = 2.0
 """A check that takes longer has failed: the prober must get an answer."""
 
@@ -70,9 +73,8 @@ def add_probes(
             body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
-    app.router.add_get("/livez", _answer(live))
-    app.router.add_get("/readyz", _answer(ready))
-    app.router.add_get("/metrics", metrics)
+    for path, answer in zip(PATHS, (_answer(live), _answer(ready), metrics), strict=True):
+        app.router.add_get(path, answer)
 
 
 @contextlib.asynccontextmanager
