@@ -10,10 +10,11 @@ from __future__ import annotations
 from schema.ops.metrics.api import ApiMetrics
 from schema.ops.metrics.cache import CacheMetrics
 from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
-from schema.ops.metrics.catalogue import catalogue
+from schema.ops.metrics.catalogue import BUDGETS, catalogue
 from schema.ops.metrics.declare import Bound, Metric
 from schema.ops.metrics.http import DECISIONS, REFUSALS, HttpMetrics
 from schema.ops.metrics.ingest import ANSWERS, COMMAND_ANSWERS, IngestMetrics
+from schema.ops.metrics.promises import Promise
 from schema.ops.metrics.reconcile import DRIFT_KINDS, RUN_ENDS, ReconcileMetrics
 from schema.ops.metrics.relay import RelayMetrics
 from schema.ops.metrics.series import new_registry
@@ -28,6 +29,7 @@ from schema.ops.metrics.workers import (
 
 __all__ = [
     "ANSWERS",
+    "BUDGETS",
     "CANARY_STATIONS",
     "COMMAND_ANSWERS",
     "DECISIONS",
@@ -46,6 +48,7 @@ __all__ = [
     "HttpMetrics",
     "IngestMetrics",
     "Metric",
+    "Promise",
     "ReconcileMetrics",
     "RelayMetrics",
     "WorkerMetrics",

@@ -30,6 +30,16 @@ PROCESSES: Final[Mapping[str, tuple[Callable[[Declarations], Any], ...]]] = {
 }
 """Process -> the parts of its registry."""
 
+BUDGETS: Final[Mapping[str, int]] = {
+    "ingest": 4000,
+    "worker": 250,
+    "relay": 50,
+    "api": 4800,
+    "canary": 100,
+    "reconcile": 50,
+}
+"""Process -> so many series it may have, whatever happens: those of the process itself included."""
+
 
 def catalogue() -> dict[str, tuple[Metric, ...]]:
     """Return process -> its metrics, in the order in which it shows them."""

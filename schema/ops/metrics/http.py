@@ -28,7 +28,7 @@ REFUSALS: Final = (
 DECISIONS: Final = ("allowed", "limited", "unchecked")
 """What a rate limit can decide; unchecked: Redis was away."""
 
-STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
 """Of the status of an answer its first digit."""
 
 
