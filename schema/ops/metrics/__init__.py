@@ -17,7 +17,7 @@ from schema.ops.metrics.ingest import ANSWERS, COMMAND_ANSWERS, IngestMetrics
 from schema.ops.metrics.promises import Promise
 from schema.ops.metrics.reconcile import DRIFT_KINDS, RUN_ENDS, ReconcileMetrics
 from schema.ops.metrics.relay import RelayMetrics
-from schema.ops.metrics.series import new_registry
+from schema.ops.metrics.series import ShareMetrics, new_registry
 from schema.ops.metrics.workers import (
     LETTER_STATES,
     LOOP_STEPS,
@@ -51,6 +51,7 @@ __all__ = [
     "Promise",
     "ReconcileMetrics",
     "RelayMetrics",
+    "ShareMetrics",
     "WorkerMetrics",
     "catalogue",
     "new_registry",

@@ -12,7 +12,7 @@ from schema.ops.metrics.http import HttpMetrics
 from schema.ops.metrics.ingest import IngestMetrics
 from schema.ops.metrics.reconcile import ReconcileMetrics
 from schema.ops.metrics.relay import RelayMetrics
-from schema.ops.metrics.series import BuildMetrics
+from schema.ops.metrics.series import BuildMetrics, ShareMetrics
 from schema.ops.metrics.workers import WorkerMetrics
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from schema.ops.metrics.declare import Metric
 
 PROCESSES: Final[Mapping[str, tuple[Callable[[Declarations], Any], ...]]] = {
-    "ingest": (IngestMetrics, HttpMetrics, BuildMetrics),
-    "worker": (WorkerMetrics, BuildMetrics),
-    "relay": (RelayMetrics, BuildMetrics),
-    "api": (ApiMetrics, CacheMetrics, HttpMetrics, BuildMetrics),
+    "ingest": (IngestMetrics, HttpMetrics, BuildMetrics, ShareMetrics),
+    "worker": (WorkerMetrics, BuildMetrics, ShareMetrics),
+    "relay": (RelayMetrics, BuildMetrics, ShareMetrics),
+    "api": (ApiMetrics, CacheMetrics, HttpMetrics, BuildMetrics, ShareMetrics),
     "canary": (CanaryMetrics, BuildMetrics),
     "reconcile": (ReconcileMetrics, BuildMetrics),
 }

@@ -23,6 +23,19 @@ class BuildMetrics:
         self.info.labels(VERSION).set(1)
 
 
+class ShareMetrics:
+    """Who is behind a scrape target that several processes share."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.processes = Declare(registry).gauge(
+            "clerkwork_processes",
+            "Processes behind this target, where they share one: those that have told what they"
+            " count, and those that are alive and did not answer.",
+            unit="processes",
+            labels={"state": ("told", "silent")},
+        )
+
+
 def new_registry() -> CollectorRegistry:
     """Return a registry that already knows the process: memory, CPU, open files, versions."""
     registry = CollectorRegistry()
