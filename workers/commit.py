@@ -175,8 +175,9 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         owned = consumer.assignment()
         offsets = {tp: offset for tp, offset in next_offsets(self.msg).items() if tp in owned}
         try:
-            async with asyncio.timeout(COMMIT_TIMEOUT_S):
-                await consumer.commit(offsets)
+            with self.metrics.commit_seconds.time():
+                async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                    await consumer.commit(offsets)
         except (KafkaError, TimeoutError) as error:
             # The rows are committed: whoever reads these records again changes nothing.
             log.warning("offset_commit_failed", error=type(error).__name__)

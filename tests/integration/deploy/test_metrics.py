@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from schema.ops.metrics.catalogue import PROCESSES
+from schema.ops.metrics.declare import Declarations
 from schema.ops.metrics.series import BuildMetrics
 from tests.debian import find_program
 
@@ -16,7 +17,7 @@ from tests.debian import find_program
 def test_promtool_has_nothing_to_say(process: str) -> None:
     """Names, units, types and help texts are as it asks for."""
     promtool = find_program("promtool", package="prometheus")
-    registry = CollectorRegistry()
+    registry = Declarations()
     for part in PROCESSES[process]:
         part(registry)
 
