@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from schema.ops.metrics import BUDGETS, Bound, Promise, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from schema.ops.metrics import Metric
 
@@ -33,22 +33,20 @@ def write_metrics() -> str:
     """Return every metric, who shows it, and which promise of the README it guards."""
     parts = [_INTRODUCTION]
     for processes, metrics in _by_processes().items():
-        rows = "\n".join(map(_row, metrics.values()))
+        rows = "\n".join(map(_row, metrics))
         parts.append(f"## {', '.join(processes)}\n\n{_HEAD}\n{rows}")
     return "\n\n".join([*parts, _promises(), _series()]) + "\n"
 
 
-def _by_processes() -> Mapping[tuple[str, ...], Mapping[str, Metric]]:
-    """Return processes -> the metrics that just these have."""
-    found = catalogue()
-    who: dict[str, list[str]] = {}
-    for process, metrics in found.items():
+def _by_processes() -> Mapping[tuple[str, ...], Sequence[Metric]]:
+    """Return processes -> the metrics that just these have, and have alike."""
+    found: dict[str, tuple[Metric, list[str]]] = {}
+    for process, metrics in catalogue().items():
         for metric in metrics:
-            who.setdefault(metric.name, []).append(process)
-    grouped: dict[tuple[str, ...], dict[str, Metric]] = {}
-    for metrics in found.values():
-        for metric in metrics:
-            grouped.setdefault(tuple(who[metric.name]), {})[metric.name] = metric
+            found.setdefault(repr(metric), (metric, []))[1].append(process)
+    grouped: dict[tuple[str, ...], list[Metric]] = {}
+    for metric, processes in found.values():
+        grouped.setdefault(tuple(processes), []).append(metric)
     return grouped
 
 
