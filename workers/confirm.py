@@ -71,7 +71,11 @@ class Offsets:
         self._uncommitted.inc(records)
         self._due |= _Due(offsets=dict(offsets), records=records)
         if self._task is None:
+            holding = contextlib.ExitStack()
+            # Before the batch lets go, which the task is too late for.
+            holding.enter_context(self._hold())
             self._task = asyncio.create_task(self._commit_all())
+            self._task.add_done_callback(lambda _: holding.close())
 
     async def settle(self) -> None:
         """Wait until nothing is on its way: all is confirmed, or the last attempt has failed."""
@@ -89,12 +93,11 @@ class Offsets:
     async def _commit_all(self) -> None:
         mine = asyncio.current_task()
         try:
-            with self._hold():
-                failures = 0
-                while self._due.offsets and failures < LAST_ATTEMPTS:
-                    done = await self._commit()
-                    in_time = await self._control.pause(COMMIT_EVERY_S if done else RETRY_AFTER_S)
-                    failures = 0 if done or in_time else failures + 1
+            failures = 0
+            while self._due.offsets and failures < LAST_ATTEMPTS:
+                done = await self._commit()
+                in_time = await self._control.pause(COMMIT_EVERY_S if done else RETRY_AFTER_S)
+                failures = 0 if done or in_time else failures + 1
         finally:
             # Nothing else runs between the last look at what is due and here.
             if self._task is mine:
@@ -102,7 +105,7 @@ class Offsets:
 
     async def _commit(self) -> bool:
         consumer, (due, self._due) = self._control.consumer, (self._due, _Due())
-        owned = consumer.assignment() if consumer else frozenset[TopicPartition]()
+        owned = consumer.assignment() if consumer else ()
         offsets = {place: offset for place, offset in due.offsets.items() if place in owned}
         try:
             if consumer and offsets:

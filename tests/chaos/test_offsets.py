@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
@@ -26,7 +25,7 @@ from workers.subscribe import Feed, Subscription, subscribe
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from aiokafka import AIOKafkaProducer, ConsumerRecord
+    from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
     from tests.chaos.troupe import Arena
 
@@ -167,6 +166,23 @@ async def test_a_stop_waits_for_the_commit(
 
     assert not done
     assert line.done == {0: [b"1", b"2", b"3"]}
+
+
+async def test_a_stop_waits_for_the_commit_of_the_batch_in_flight(
+    arena: Arena, settings: WorkerSettings, line: Line, producer: AIOKafkaProducer
+) -> None:
+    """The batch that is the last, because the stop came first, is not the next worker's too."""
+    await _publish(producer, line, b"1", b"2")
+    async with _working(settings, line) as subscription:
+        await line.begun.wait()
+        stopping = asyncio.create_task(subscription.stop())
+        await _hold_at_the_commit(arena, line, done=1)
+        done, _ = await asyncio.wait({stopping}, timeout=0.5)
+        arena.to_kafka.heal()
+        await stopping
+
+    assert not done
+    assert await line.committed() == {0: 1}
 
 
 async def test_partitions_are_not_given_away_before_the_commit(
