@@ -38,7 +38,7 @@ class Line:
 
     servers: str
     topic: str = field(default_factory=lambda: f"tests.offsets.{uuid.uuid4().hex}")
-    done: defaultdict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    done: defaultdict[int, list[bytes | None]] = field(default_factory=lambda: defaultdict(list))
     """Partition -> what was dealt with."""
 
     free: asyncio.Event = field(default_factory=asyncio.Event)
@@ -117,6 +117,10 @@ async def _owned(subscription: Subscription) -> set[TopicPartition]:
     return consumer.assignment() if consumer else set()
 
 
+async def _runs(subscription: Subscription) -> bool:
+    return subscription.subscriber.running
+
+
 async def _hold_at_the_commit(arena: Arena, line: Line, *, done: int) -> None:
     """Let no request through any more, and the step begin with what it was given before."""
     await line.begun.wait()
@@ -176,6 +180,7 @@ async def test_a_stop_waits_for_the_commit_of_the_batch_in_flight(
     async with _working(settings, line) as subscription:
         await line.begun.wait()
         stopping = asyncio.create_task(subscription.stop())
+        await until(partial(_runs, subscription), (False).__eq__)
         await _hold_at_the_commit(arena, line, done=1)
         done, _ = await asyncio.wait({stopping}, timeout=0.5)
         arena.to_kafka.heal()
