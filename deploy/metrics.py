@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from schema.ops.metrics import BUDGETS, Bound, Promise, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from schema.ops.metrics import Metric
 
@@ -66,13 +66,14 @@ def _values(values: tuple[str, ...] | Bound) -> str:
 
 
 def _promises() -> str:
-    found = {metric.name: metric for metrics in catalogue().values() for metric in metrics}
-    rows = [f"| {promise} | {', '.join(_guards(promise, found))} |" for promise in Promise]
+    rows = [f"| {promise} | {', '.join(_guards(promise))} |" for promise in Promise]
     return "\n".join(["## Promises", "", "| promise | metrics |", "|---|---|", *rows])
 
 
-def _guards(promise: Promise, metrics: Mapping[str, Metric]) -> Iterator[str]:
-    return (f"`{name}`" for name, metric in metrics.items() if metric.guards is promise)
+def _guards(promise: Promise) -> Iterable[str]:
+    """Return the metrics of a promise, each once."""
+    metrics = (metric for each in catalogue().values() for metric in each)
+    return dict.fromkeys(f"`{each.name}`" for each in metrics if each.guards is promise)
 
 
 def _series() -> str:
