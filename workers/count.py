@@ -93,14 +93,17 @@ async def _count_on(pool: asyncpg.Pool[asyncpg.Record], metrics: WorkerMetrics) 
 
 async def _count(pool: asyncpg.Pool[asyncpg.Record], metrics: WorkerMetrics) -> None:
     async with asyncio.timeout(COUNT_TIMEOUT_S), pool.acquire() as connection:
-        # One after the other: what was counted is shown also where a later one takes too long.
-        metrics.line_stops.set(await count_stops(connection))
-        metrics.ledger_months_ahead.set(await count_months_ahead(connection))
-        _show_letters(await count_letters(connection), metrics)
-        metrics.users_held_back.set(await count_held_back(connection))
         sessions = await count_sessions(connection)
+        held_back = await count_held_back(connection)
+        letters = await count_letters(connection)
+        stops = await count_stops(connection)
+        months_ahead = await count_months_ahead(connection)
     for status in SESSION_STATUSES:
         metrics.sessions.labels(status).set(sessions.get(status, 0))
+    metrics.users_held_back.set(held_back)
+    _show_letters(letters, metrics)
+    metrics.line_stops.set(stops)
+    metrics.ledger_months_ahead.set(months_ahead)
 
 
 def _show_letters(letters: Mapping[str, Letters], metrics: WorkerMetrics) -> None:

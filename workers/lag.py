@@ -111,7 +111,8 @@ class Lag:
         if self._flights and time.monotonic() - self._taken_s > ASK_AFTER_S:
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(KAFKA_TIMEOUT_S):
-                    return await consumer.end_offsets(owned)
+                    told: Mapping[TopicPartition, int] = await consumer.end_offsets(owned)
+                    return told
         ends = {place: _highwater(consumer, place) for place in owned}
         return {place: end for place, end in ends.items() if end is not None}
 

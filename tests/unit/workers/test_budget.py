@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schema.ops.metrics import LOOP_STEPS, WorkerMetrics
-from workers import budget as module
 from workers.budget import Budget
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def turn(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         nonlocal now_s
         now_s += seconds
 
-    monkeypatch.setattr(module.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr("workers.budget.time.monotonic", lambda: now_s)
     return go_on
 
 
