@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.bench.estimate import NOTED
 from tests.bench.figure import OURS
-from tests.bench.figures.growth import MANY
+from tests.bench.figures.growth import FEW, MANY
 from tests.bench.results import read_results
 from tests.bench.spread import spread_of
 
@@ -68,13 +68,22 @@ def cpu_us(results: Results, who: str) -> float:
     return median_of(results, f"cost.{who}") * 10  # noted are seconds for 100,000
 
 
+def server_us(results: Results) -> float:
+    """Return PostgreSQL's time for an event where there are a million users, in microseconds.
+
+    What everything costs is measured with fewer; a worker's part of it grows as is measured too.
+    """
+    few, many = (median_of(results, "growth.worker_server", who) for who in (FEW, MANY))
+    return cpu_us(results, "postgresql") * many / few
+
+
 def find_needs(results: Results, load: Load) -> list[Need]:
     """Return what a load needs."""
     request = median_of(results, "cost.request")
     return [
-        *(_need_cores(results, load, f"{who} processes", who) for who in OWN),
-        _need_cores(results, load, "cores of Kafka", "kafka"),
-        _need_cores(results, load, "cores of PostgreSQL", "postgresql"),
+        *(_need_cores(load, f"{who} processes", cpu_us(results, who)) for who in OWN),
+        _need_cores(load, "cores of Kafka", cpu_us(results, "kafka")),
+        _need_cores(load, "cores of PostgreSQL", server_us(results)),
         *_need_kafka(partial(median_of, results), load),
         *_need_postgres(partial(median_of, results), load),
         Need(
@@ -86,8 +95,7 @@ def find_needs(results: Results, load: Load) -> list[Need]:
     ]
 
 
-def _need_cores(results: Results, load: Load, what: str, who: str) -> Need:
-    us = cpu_us(results, who)
+def _need_cores(load: Load, what: str, us: float) -> Need:
     busy = us * load.events_per_s / 1e6
     return Need(what, math.ceil(busy * HEADROOM), "", f"{us:,.0f} us of a core for each event")
 

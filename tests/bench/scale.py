@@ -10,7 +10,7 @@ from deploy.environment import ROOT
 from schema.kafka.topics import USER_EVENTS
 from tests.bench.figures import backlog, cost, ledger
 from tests.bench.figures.growth import FEW, KINDS, MANY
-from tests.bench.needs import HEADROOM, Load, cpu_us, find_needs, median_of
+from tests.bench.needs import HEADROOM, Load, cpu_us, find_needs, median_of, server_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +126,8 @@ def _number(amount: float) -> str:
 
 def write_limits(results: Results) -> str:
     """Return where what there is only one of is at its end, the lowest first."""
-    worker, server, relay = (cpu_us(results, who) for who in ("worker", "postgresql", "relay"))
+    worker, relay = (cpu_us(results, who) for who in ("worker", "relay"))
+    server = server_us(results)
     lock = median_of(results, "growth.lock", MANY) * median_of(results, "cost.changes")
     partitions = USER_EVENTS.partitions
     limits = [
@@ -150,7 +151,8 @@ def write_limits(results: Results) -> str:
 def write_shards(results: Results) -> str:
     """Return how many of each internet scale needs."""
     rate = INTERNET.events_per_s
-    worker, server, relay = (cpu_us(results, who) for who in ("worker", "postgresql", "relay"))
+    worker, relay = (cpu_us(results, who) for who in ("worker", "relay"))
+    server = server_us(results)
     workers = math.ceil(rate * worker / 1e6 * HEADROOM)
     shards = math.ceil(rate * server / 1e6 / (SERVER_CORES / HEADROOM))
     relays = max(shards, math.ceil(rate * relay / 1e6 * HEADROOM))
