@@ -34,6 +34,13 @@ T = TypeVar("T")
 
 TEMPLATE: Final = "bench_template"
 """The name of a migrated, empty database that others are copied from."""
+PORTS: Final[Mapping[str, str]] = {
+    "ingest": "INGEST_PORT",
+    "workers": "WORKER_METRICS_PORT",
+    "workers.relay": "RELAY_METRICS_PORT",
+    "api": "API_PORT",
+}
+"""Module -> the environment variable that tells it its port; of others it is PORT."""
 RIVAL_S: Final = 120.0
 """How long a rival may take."""
 
@@ -158,7 +165,6 @@ class Bench:
     async def serving(
         self,
         *module: str,
-        port_variable: str = "PORT",
         port: int | None = None,
         cores: Sequence[int] | None = None,
         settings: Mapping[str, str] | None = None,
@@ -176,7 +182,7 @@ class Bench:
             name=" ".join(module),
             command=["taskset", "-c", listed, sys.executable, "-m", *module],
             environment=self.environment(
-                **{port_variable: str(port)}, **(settings or {}), **variables
+                **{PORTS.get(module[0], "PORT"): str(port)}, **(settings or {}), **variables
             ),
             log=self.directory / f"{module[0]}.log",
             ready=partial(answers, port),

@@ -73,9 +73,7 @@ async def _run_rival(bench: Bench, url: str, what: str, count: int) -> Mapping[s
 
 async def measure_relay(bench: Bench, connection: Connection, url: str) -> Mapping[str, float]:
     """Have a full outbox emptied; then tell changes at a quarter of that rate."""
-    async with bench.serving(
-        "workers.relay", port_variable="RELAY_METRICS_PORT", DATABASE_URL=url
-    ) as relay:
+    async with bench.serving("workers.relay", DATABASE_URL=url) as relay:
         found = await _drain(relay, await connection.fetchval("SELECT count(*) FROM outbox"))
         lags = await measure_lags(bench, connection, rate=found["rate"] / 4)
         return {**found, **percentiles(lags), "memory": relay.rss_mb()}
