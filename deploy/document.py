@@ -1,9 +1,8 @@
 """Write what is for people and made from code: `python -m deploy.document`.
 
-That is the README's configuration table, from the settings classes, its table of what was measured,
-from `tests/bench/measured.json`, the reference of errors and that of metrics.
 That is the README's configuration table, from the settings classes, its table of what was measured
-and those of docs/scale.md, from `tests/bench/measured.json`, and the reference of errors.
+and those of docs/scale.md, from `tests/bench/measured.json`, and the references of errors and of
+metrics.
 """
 
 from __future__ import annotations
