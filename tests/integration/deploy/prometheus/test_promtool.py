@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from deploy.environment import ROOT
 from tests.debian import find_program
@@ -47,12 +47,15 @@ async def test_every_alert_is_silent_below_its_threshold_fires_and_clears(name: 
 
 async def test_a_threshold_that_moved_is_found(tmp_path: Path) -> None:
     """The tests of the rules can fail."""
-    shutil.copytree(HERE, tmp_path, dirs_exist_ok=True)
-    rules = tmp_path / "rules/resources.yml"
-    moved = rules.read_text("utf-8").replace("ledger_months_ahead) < 2", "ledger_months_ahead) < 3")
-    rules.write_text(moved, "utf-8")
+    rules = (HERE / "rules/resources.yml").read_text("utf-8")
+    moved = rules.replace("ledger_months_ahead) < 2", "ledger_months_ahead) < 3")
+    (tmp_path / "resources.yml").write_text(moved, "utf-8")
+    tests = yaml.safe_load((HERE / "tests/days.yml").read_text("utf-8"))
+    tests["rule_files"] = ["resources.yml"]
+    tests["tests"] = [test for test in tests["tests"] if "LedgerMonthsShort" in test["name"]]
+    (tmp_path / "days.yml").write_text(yaml.safe_dump(tests), "utf-8")
 
-    code, said = await promtool("test", "rules", tmp_path / "tests/days.yml")
+    code, said = await promtool("test", "rules", tmp_path / "days.yml")
 
     assert code == 1
     assert "ClerkworkLedgerMonthsShort" in said
