@@ -147,12 +147,9 @@ async def test_the_line_goes_on_while_a_commit_is_on_its_way(
     assert metrics.bugs._value.get() == 0
 
 
+@pytest.mark.usefixtures("settings")
 async def test_a_stop_waits_for_the_commit(
-    arena: Arena,
-    settings: WorkerSettings,
-    line: Line,
-    producer: AIOKafkaProducer,
-    monkeypatch: pytest.MonkeyPatch,
+    arena: Arena, line: Line, producer: AIOKafkaProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever stops, a static member too, leaves nothing behind that was dealt with."""
     monkeypatch.setenv("WORKER_INSTANCE_ID", "offsets-0")
@@ -165,7 +162,7 @@ async def test_a_stop_waits_for_the_commit(
         await stopping
     assert await line.committed() == {0: 2}
     await _publish(producer, line, b"3")
-    async with _working(settings, line):
+    async with _working(WorkerSettings(), line):
         await until(line.count, (3).__eq__)
 
     assert not done
@@ -213,15 +210,15 @@ async def test_nothing_is_done_twice_where_commits_are_slow(
     """Somebody joins while commits are on their way, and goes on where the other has ended."""
     line.free.set()
     arena.to_kafka.delay_s = 0.1
-    values = [str(number).encode() for number in range(40)]
+    values = [str(number).encode() for number in range(16)]
     async with _working(settings, line):
-        for value in values[:20]:
+        for value in values[:8]:
             await asyncio.gather(*(_publish(producer, line, value, to=to) for to in (0, 1)))
         async with _working(settings, line):
-            for value in values[20:]:
+            for value in values[8:]:
                 await asyncio.gather(*(_publish(producer, line, value, to=to) for to in (0, 1)))
-            await until(line.count, (80).__eq__)
-        await until(line.committed, {0: 40, 1: 40}.__eq__)
+            await until(line.count, (32).__eq__)
+        await until(line.committed, {0: 16, 1: 16}.__eq__)
 
     assert line.done == {0: values, 1: values}
 
@@ -267,7 +264,7 @@ async def test_a_commit_that_is_given_up_is_tried_again(
         await asyncio.sleep(0.5)  # longer than one attempt
         arena.to_kafka.heal()
         await until(line.committed, {0: 1}.__eq__)
-        await until(partial(_value, metrics, line), (0).__eq__)
+        await until(partial(_value, metrics, line), (0.0).__eq__)
 
     assert line.done == {0: [b"1"]}
 
