@@ -7,25 +7,18 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestServer
 from selenium.webdriver import Keys
 
-from deploy.desk.render import build_environment, read_static, render
-from deploy.desk.show import _HEADERS, _TYPES
-from tests.browser.desk_samples import EVENT, SAMPLES, frame_of
+from deploy.desk.render import build_environment
+from tests.browser.desk_samples import EVENT, SAMPLES
+from tests.browser.desk_serving import TELEPHONE, TOO_WIDE, build_samples
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from tests.browser.conftest import Browser
 
-TELEPHONE: Final = 360
-_TOO_WIDE: Final = """
-return [document.documentElement.scrollWidth > innerWidth, [...document.querySelectorAll('body *')]
-    .filter(each => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest('.skip'))
-    .map(each => each.outerHTML.slice(0, 200))]
-"""
 _CRAMPED: Final = """
 return [...document.querySelectorAll('a, button, input, select, textarea, summary, [tabindex="0"]')]
     .filter(each => each.getClientRects().length && !each.closest('.skip, li, p, dd, td, th, time'))
@@ -90,34 +83,10 @@ return [...document.querySelectorAll('a[href], button, input, select, textarea, 
 """
 
 
-async def _answer(request: web.Request) -> web.Response:
-    sample = SAMPLES.get(request.match_info["name"])
-    if sample is None:
-        raise web.HTTPNotFound
-    environment = build_environment({name: at for name, (at, _) in read_static().items()})
-    html = render(environment, sample.template, page=sample.page, frame=frame_of(sample))
-    return web.Response(text=html, content_type="text/html", headers=_HEADERS)
-
-
-async def _answer_static(request: web.Request) -> web.Response:
-    name = request.match_info["name"]
-    content_type = _TYPES[name.rpartition(".")[2]]
-    return web.Response(body=read_static()[name][1], content_type=content_type)
-
-
-async def _answer_progress(request: web.Request) -> web.Response:
-    del request
-    return web.json_response({"planned": 1204, "done": 602, "state": "running"})
-
-
 @pytest.fixture
 async def desk() -> AsyncIterator[str]:
     """Serve every sample under its name, with the headers of the desk."""
-    app = web.Application()
-    app.router.add_get("/static/{name}", _answer_static)
-    app.router.add_get("/operations/{id}/progress", _answer_progress)
-    app.router.add_get("/{name}", _answer)
-    async with TestServer(app) as server:
+    async with TestServer(build_samples()) as server:
         yield str(server.make_url("")).rstrip("/")
 
 
@@ -165,7 +134,7 @@ async def test_a_telephone_shows_it_whole(browser: Browser, desk: str, name: str
         browser.open(f"{desk}/{name}", width=TELEPHONE)
         browser.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
         assert browser.ask("return innerWidth") == TELEPHONE
-        assert browser.ask(_TOO_WIDE) == [False, []]
+        assert browser.ask(TOO_WIDE) == [False, []]
         assert browser.ask(_CRAMPED) == []
 
     await asyncio.to_thread(look)
