@@ -118,7 +118,9 @@ async def replay_letters(request: web.Request) -> web.Response:
     """Begin the replay that was planned, of no more letters than were told of."""
     form = request[FORM]
     operation = await request.app[CARRIER].replay(
-        _read_planned(form), operator=request[OPERATOR].name, rate=read_rate(read_text(form, "rate"))
+        _read_planned(form),
+        operator=request[OPERATOR].name,
+        rate=read_rate(read_text(form, "rate")),
     )
     return go_to(f"/operations/{operation}")
 
