@@ -122,7 +122,8 @@ async def serving_desk(
         clerk_jwt_key=public_key(private_key()),
         **{**PLAIN, **settings},
     )
-    async with Server(build_desk(configured), configured) as server:
+    server = Server(build_desk(configured), configured)
+    async with server:
         yield server
 
 

@@ -78,6 +78,9 @@ def _open(settings: BrowserDeskSettings) -> Callable[[web.Application], AsyncIte
 
 
 def _ready_checks(app: web.Application) -> Mapping[str, Check]:
+    async def database() -> None:
+        await app[DATABASE].check()
+
     async def keys() -> None:
         try:
             await app[KEYS].check()
@@ -85,4 +88,4 @@ def _ready_checks(app: web.Application) -> Mapping[str, Check]:
             raise CheckFailedError("Clerk's keys cannot be fetched") from None
 
     # Without Kafka it shows all but payloads: that makes it no worse a desk to come to.
-    return {"database": lambda: app[DATABASE].check(), "keys": keys}
+    return {"database": database, "keys": keys}

@@ -1,4 +1,4 @@
-"""Present the pipeline: what was found as stations with a state each, in the order of the walk. Pure."""
+"""Present the pipeline: what was found, in the order of the walk. Pure."""
 
 from __future__ import annotations
 

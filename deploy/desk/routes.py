@@ -51,4 +51,4 @@ ENDPOINTS: Final = (
     _at("POST", "/sign-out", sign_in.sign_out),
     _at("POST", "/sign-in/codes", sign_in.make_code, open_=True),
 )
-"""Whoever is no administrator may ask for those only that are `open_`: they look at it themselves."""
+"""Who is no administrator may ask only for what is `open_`: those look for themselves."""

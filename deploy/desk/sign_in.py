@@ -47,9 +47,9 @@ async def sign_in(request: web.Request) -> web.Response:
     except HttpError as error:
         if error.status not in {401, 403}:
             raise
-        log.info("sign_in_refused", code=error.code)
-        # A code is good once: what is asked for next is a token.
-        return _ask(request, {"back": form.get("back", "")}, problem=error.message, status=403)
+        return _refuse(request, form, error)
+    if (code := form.get("code")) and request.app[SESSIONS].take_code(code) is None:
+        return _refuse(request, form, HttpError("FORBIDDEN", _SPENT))  # somebody was quicker
     session = request.app[SESSIONS].open(caller)
     log.info("signed_in", user_id=caller.clerk_id)
     response = go_to(_read_back(form))
@@ -89,7 +89,7 @@ async def make_code(request: web.Request) -> web.Response:
 
 async def _believe(request: web.Request, form: MultiMapping[str]) -> Caller:
     if code := form.get("code", ""):
-        caller = request.app[SESSIONS].take_code(code)
+        caller = request.app[SESSIONS].find_code(code)
         if caller is None:
             raise HttpError("FORBIDDEN", _SPENT)
         return caller
@@ -97,6 +97,16 @@ async def _believe(request: web.Request, form: MultiMapping[str]) -> Caller:
     if not token or len(token) > MOST_OF_TOKEN:
         raise UnauthenticatedError("missing" if not token else "malformed")
     return await request.app[AUTHENTICATOR].believe(token, machines=False)
+
+
+def _refuse(request: web.Request, form: MultiMapping[str], error: HttpError) -> web.Response:
+    """Ask once more; a code that is good still is so when its user has become an administrator."""
+    log.info("sign_in_refused", code=error.code)
+    said = {"back": form.get("back", "")}
+    code = form.get("code", "")
+    if request.app[SESSIONS].find_code(code):
+        said["code"] = code
+    return _ask(request, said, problem=error.message, status=403)
 
 
 def _ask(

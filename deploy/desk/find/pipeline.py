@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ class Counter:
 
 
 async def read_reach(consumer: AIOKafkaConsumer, applied: Offsets, counter: Counter) -> Reach:
-    """Return how far the topics reach, and since when the oldest records wait. Raises KafkaError."""
+    """Return how far the topics reach, and since when records wait. Raises KafkaError."""
     firsts: dict[TopicPartition, int] = await consumer.beginning_offsets(PLACES)
     ends: dict[TopicPartition, int] = await consumer.end_offsets(PLACES)
     begins = {place: max(applied.get(place, 0), firsts[place]) for place in PLACES}
@@ -157,7 +158,7 @@ def per_minute(sums: Sequence[tuple[int, int]]) -> list[tuple[datetime, int]]:
     """Return the beginning of each minute, and by how much the sum grew from there."""
     return [
         (datetime.fromtimestamp(at, UTC), max(0, after - before))
-        for (at, before), (_, after) in zip(sums, sums[1:], strict=False)
+        for (at, before), (_, after) in itertools.pairwise(sums)
     ]
 
 
