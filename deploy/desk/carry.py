@@ -63,9 +63,7 @@ class Carrier:
         """Return why an operation broke off here; empty where it did not."""
         return self._problems.get(operation, "")
 
-    async def replay(
-        self, selection: Selection, *, operator: str, rate: float | None
-    ) -> uuid.UUID:
+    async def replay(self, selection: Selection, *, operator: str, rate: float | None) -> uuid.UUID:
         """Take letters, and begin to replay them. Raises OperatorError."""
         async with contextlib.AsyncExitStack() as stack:
             desk = await stack.enter_async_context(self._opened(operator))

@@ -44,9 +44,7 @@ async def show_event(request: web.Request) -> web.Response:
         applied = [row for row in found.ledger if row["outcome"] == "applied"]
         if applied and applied[-1]["clerk_user_id"]:
             last = applied[-1]
-            told = await find_told(
-                connection, last["clerk_user_id"], applied_at=last["applied_at"]
-            )
+            told = await find_told(connection, last["clerk_user_id"], applied_at=last["applied_at"])
     head = _head(found)
     page = EventPage(
         event_id=one_line(event_id),

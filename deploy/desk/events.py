@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deploy.desk.database import DATABASE
 from deploy.desk.find import events as find
@@ -26,7 +26,7 @@ from schema.kafka.changes import is_canary
 from schema.postgres.tables.ledger import OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiohttp import web
     from multidict import MultiMapping
@@ -55,10 +55,28 @@ class Search:
     """What a search has found so far."""
 
     rows: list[EventRow] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    """Their ids: a replayed event arrives several times."""
     looked_at: int = 0
     back_to: datetime | None = None
     older: str = ""
     """The cursor where it goes on."""
+
+    def take(self, arrivals: Sequence[tuple[Arrival, EventRow | None]]) -> int | None:
+        """Take arrivals until the page is full; return before when the next one begins, if it is.
+
+        Those of one moment are taken together.
+        """
+        last_ms: int | None = None
+        for arrival, row in arrivals:
+            if len(self.rows) >= PAGE_SIZE and arrival.stored_ms != last_ms:
+                return last_ms
+            last_ms = arrival.stored_ms
+            self.looked_at += 1
+            if row and row.event_id not in self.seen:
+                self.seen.add(row.event_id)
+                self.rows.append(row)
+        return None
 
 
 async def list_events(request: web.Request) -> web.Response:
@@ -126,25 +144,14 @@ async def _search_arrivals(request: web.Request, asked: Asked) -> Search:
     """Go back from the newest arrival until a page is full, time is over or nothing is left."""
     before = _begin(read_cursor(request.query, Before), asked)
     since_ms = round(asked.since.timestamp() * 1000) if asked.since else 0
-    search, seen = Search(), set[str]()
+    search = Search()
     give_up = time.monotonic() + LOOK_S
     while True:
         async with request.app[READER].reading() as consumer:
             glanced = await glance(consumer, before_ms=before, each=EACH)
         arrivals = [each for each in glanced.arrivals if each.stored_ms >= since_ms]
-        rows = await _judge(request, arrivals, asked)
-        before = glanced.since_ms
-        for arrival, row in rows:
-            if len(search.rows) >= PAGE_SIZE and arrival.at != search.back_to:
-                before = last_ms
-                break
-            search.back_to, last_ms = arrival.at, arrival.stored_ms
-            if row and row.event_id not in seen:
-                seen.add(row.event_id)
-                search.rows.append(row)
-            search.looked_at += 1
+        before = search.take(await _judge(request, arrivals, asked)) or glanced.since_ms
         if before is None or before <= since_ms:
-            search.back_to = None
             return search
         if len(search.rows) >= PAGE_SIZE or time.monotonic() >= give_up:
             search.older = write_cursor(before)
@@ -163,7 +170,7 @@ async def _judge(
 ) -> list[tuple[Arrival, EventRow | None]]:
     """Return each arrival, and how it is shown where it is wanted."""
     wanted = [each for each in arrivals if _is_wanted(each, asked)]
-    known: Mapping[str, object] = {}
+    known: Mapping[str, Any] = {}
     if wanted:
         async with request.app[DATABASE].reading() as connection:
             known = await find.find_known(connection, {each.event_id for each in wanted})

@@ -1,4 +1,4 @@
-"""Kafka, as the desk reads it: one reader for all, opened when it is needed and again when it broke."""
+"""Kafka, as the desk reads it: one reader for all, opened when needed and again when it broke."""
 
 from __future__ import annotations
 

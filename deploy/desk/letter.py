@@ -73,9 +73,7 @@ async def edit_letter(request: web.Request) -> web.Response:
     text = form.get("payload", "").replace("\r\n", "\n")
     try:
         new = _change(record.value or b"null", form, text=text)
-        difference = differ(record.value, new)
-        if not difference:
-            raise OperatorError("Nothing is changed.")
+        difference = _differ(record.value, new)
         edited = write_edited(record, new)
     except OperatorError as error:
         # What was there is seen in what differs.
@@ -89,6 +87,13 @@ async def edit_letter(request: web.Request) -> web.Response:
     return _show_edit(
         request, found, text=show_payload(new), goes_to=edited.topic, difference=difference
     )
+
+
+def _differ(old: bytes | None, new: bytes) -> list[str]:
+    difference = differ(old, new)
+    if not difference:
+        raise OperatorError("Nothing is changed.")
+    return difference
 
 
 def _change(old: bytes, form: MultiMapping[str], *, text: str) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from multidict import MultiDict
+
 from deploy.desk.admit import OPERATOR
 from deploy.desk.carry import CARRIER
 from deploy.desk.database import DATABASE
@@ -27,18 +29,16 @@ from deploy.desk.present import present_asked, present_letter
 from deploy.desk.show import go_to, show
 from deploy.desk.stand import FORM
 from deploy.errors import OperatorError
-from deploy.letters.count import count_letters
+from deploy.letters.count import REST, count_letters
 from deploy.letters.plan import plan_replay
 from deploy.letters.purge import plan_purge
 from deploy.letters.select import STATES, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aiohttp import web
     from multidict import MultiMapping
-
-    from deploy.letters.count import Statistics
 
 _SECTION: Final = "letters"
 _NOBODY: Final = Selection(states=())
@@ -63,7 +63,14 @@ async def list_letters(request: web.Request) -> web.Response:
         filtered=selection != Selection(),
         rows=tuple(map(present_letter, rows[:PAGE_SIZE])),
         total=found.total,
-        **_present_counts(query, found),
+        by_class=_present_counts(query, "error_class", found.by_class),
+        by_reason=_present_counts(query, "", found.by_reason),
+        by_type=_present_counts(query, "type", found.by_type),
+        by_time=tuple(
+            Point(at=datetime.fromisoformat(at), value=number)
+            for at, number in found.by_time.items()
+        ),
+        unit=found.unit,
         older_url=f"/letters{repeat_query(query, cursor=cursor)}" if cursor else "",
         newest_url=f"/letters{repeat_query(query)}" if after else "",
         replay_url=f"/letters/plan{repeat_query(query, action='replay')}" if waiting else "",
@@ -118,15 +125,18 @@ async def replay_letters(request: web.Request) -> web.Response:
     """Begin the replay that was planned, of no more letters than were told of."""
     form = request[FORM]
     operation = await request.app[CARRIER].replay(
-        _read_planned(form), operator=request[OPERATOR].name, rate=read_rate(read_text(form, "rate"))
+        _read_planned(form),
+        operator=request[OPERATOR].name,
+        rate=read_rate(read_text(form, "rate")),
     )
     return go_to(f"/operations/{operation}")
 
 
 async def purge_letters(request: web.Request) -> web.Response:
     """Give up the letters that were planned, no more than were told of."""
+    form = request[FORM]
     operation = await request.app[CARRIER].purge(
-        _read_planned(request[FORM]), operator=request[OPERATOR].name
+        _read_planned(form), operator=request[OPERATOR].name
     )
     return go_to(f"/operations/{operation}")
 
@@ -155,26 +165,22 @@ def _present_filter(query: MultiMapping[str], selection: Selection) -> LetterFil
     return LetterFilter(states=states, **said)
 
 
-def _present_counts(query: MultiMapping[str], found: Statistics) -> Mapping[str, object]:
-    counts = {"class": found.by_class, "reason": found.by_reason, "type": found.by_type}
-    shown: dict[str, Sequence[object]] = {
-        f"by_{name}": tuple(
-            Count(name=value, number=number, url=_narrow(query, name, value))
-            for value, number in each.items()
-        )
-        for name, each in counts.items()
-    }
-    shown["by_time"] = tuple(
-        Point(at=datetime.fromisoformat(at), value=number) for at, number in found.by_time.items()
+def _present_counts(
+    query: MultiMapping[str], field: str, counts: Mapping[str, int]
+) -> tuple[Count, ...]:
+    """Return how many there are of each kind, and where those are alone if a field can say it."""
+    return tuple(
+        Count(name=value, number=number, url=_narrow(query, field, value) if field else "")
+        for value, number in counts.items()
     )
-    return {**shown, "unit": found.unit}
 
 
-def _narrow(query: MultiMapping[str], name: str, value: str) -> str:
-    """Return where only the letters of a kind are shown; empty where a field cannot say it."""
-    field = {"class": "error_class", "type": "type"}.get(name)
-    if field is None or value in {"unknown", "(others)"}:
+def _narrow(query: MultiMapping[str], field: str, value: str) -> str:
+    if value in _NO_VALUES:
         return ""
-    others = query.copy()  # type: ignore[attr-defined]  # of a request it is a MultiDictProxy
+    others = MultiDict(query)
     others[field] = value
     return f"/letters{repeat_query(others)}"
+
+
+_NO_VALUES: Final = ("unknown", REST)

@@ -44,7 +44,7 @@ def read_selection(query: MultiMapping[str]) -> Selection:
     states = tuple(dict.fromkeys(query.getall("state", [])))
     if set(states) - set(STATES):
         raise OperatorError(f"A letter is {', '.join(STATES)}, and nothing else.")
-    texts = {name: read_text(query, name) or None for name in _TEXTS}
+    texts: dict[str, Any] = {name: read_text(query, name) or None for name in _TEXTS}
     return Selection(
         states=states or ("open",),
         since=read_moment(read_text(query, "since") or None),

@@ -47,9 +47,7 @@ def present_letter(row: Mapping[str, Any]) -> LetterRow:
         type=one_line(row["type"]),
         user=one_line(row["clerk_user_id"]),
         event_id=one_line(row["event_id"]),
-        source="/".join("?" if part is None else str(part) for part in source)
-        if source[0]
-        else "",
+        source="/".join("?" if part is None else str(part) for part in source) if source[0] else "",
         attempts=row["attempts"],
         replays=row["replays"],
         edited=row["edited"],

@@ -131,11 +131,17 @@ def _letter_steps(row: Row, first: datetime | None) -> Iterator[Step]:
     )
 
 
+_DONE: Final[Mapping[str, str]] = {
+    "replay": "Replayed",
+    "edit": "Edited and sent anew",
+    "purge": "Given up",
+}
+
+
 def _operation_step(row: Row, first: datetime | None) -> Step:
-    title = {"replay": "Replayed", "edit": "Edited and sent anew", "purge": "Given up"}
     return Step(
         name="replayed",
-        title=title.get(row["action"], row["action"]),
+        title=_DONE.get(row["action"], one_line(row["action"])),
         at=row["started_at"],
         state="neutral",
         after_s=_after(first, row["started_at"]),

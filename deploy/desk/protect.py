@@ -21,8 +21,12 @@ FIELD: Final = "form_token"
 
 _KEY: Final = secrets.token_bytes(32)
 
-_ELSEWHERE: Final = "This form was not sent from a page of the desk. Open the desk itself, and try again."
-_STALE: Final = "The page is from another session. Go back, load it again, and send the form once more."
+_ELSEWHERE: Final = (
+    "This form was not sent from a page of the desk. Open the desk itself, and try again."
+)
+_STALE: Final = (
+    "The page is from another session. Go back, load it again, and send the form once more."
+)
 
 
 def demand_own_origin(headers: Mapping[str, str], *, own: str) -> None:

@@ -85,10 +85,16 @@ class Sessions:
         self._codes[code] = caller, self._clock() + CODE_S
         return code
 
-    def take_code(self, code: str) -> Caller | None:
-        """Return whose code it is, this once; None where it is none, or not any more."""
-        caller, until = self._codes.pop(code, (None, 0.0))
+    def find_code(self, code: str) -> Caller | None:
+        """Return whose code it is; None where it is none, or not any more."""
+        caller, until = self._codes.get(code, (None, 0.0))
         return caller if self._clock() < until else None
+
+    def take_code(self, code: str) -> Caller | None:
+        """Return whose code it is, this once; None as `find_code`."""
+        caller = self.find_code(code)
+        self._codes.pop(code, None)
+        return caller
 
 
 SESSIONS: Final = web.AppKey("sessions", Sessions)

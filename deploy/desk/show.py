@@ -81,13 +81,9 @@ PAGES: Final = web.AppKey("pages", Pages)
 """Where handlers find them."""
 
 
-def show(
-    request: web.Request, template: str, model: Any, *, section: Section = ""
-) -> web.Response:
+def show(request: web.Request, template: str, model: Any, *, section: Section = "") -> web.Response:
     """Return the answer that is a page."""
-    return request.app[PAGES].show(
-        request, Page(template=template, model=model, section=section)
-    )
+    return request.app[PAGES].show(request, Page(template=template, model=model, section=section))
 
 
 def go_to(path: str) -> web.Response:

@@ -91,7 +91,7 @@ async def _read_form(request: web.Request) -> MultiDictProxy[str]:
     if request.can_read_body and request.content_type != _FORM_TYPE:
         raise HttpError("UNSUPPORTED_MEDIA_TYPE", "Forms are sent as browsers do.")
     try:
-        return (await request.post())  # type: ignore[return-value]  # no files in such a form
+        return await request.post()  # type: ignore[return-value]  # no files in such a form
     except UnicodeDecodeError:
         raise HttpError("BAD_REQUEST", "The form is not UTF-8.") from None
 

@@ -62,9 +62,7 @@ class Glance:
     """None: there is nothing older."""
 
 
-async def glance(
-    consumer: AIOKafkaConsumer, *, before_ms: int | None, each: int
-) -> Glance:
+async def glance(consumer: AIOKafkaConsumer, *, before_ms: int | None, each: int) -> Glance:
     """Return what arrived last before a moment, of each partition `each` records at most.
 
     Times are those of the ingest that sent the record: where several clocks differ by a moment,

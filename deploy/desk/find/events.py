@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schema.postgres.statements import read_statements
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     Connection = asyncpg.Connection[asyncpg.Record]
-    Rows = Sequence[asyncpg.Record]
+    Rows = Sequence[Any]
 
 TOLD_WITHIN: Final = timedelta(seconds=3)
 """What is told of a user so soon after an event was applied is told of that event."""
@@ -53,7 +53,7 @@ async def find_of_user(
     )
 
 
-async def find_known(connection: Connection, ids: Collection[str]) -> Mapping[str, asyncpg.Record]:
+async def find_known(connection: Connection, ids: Collection[str]) -> Mapping[str, Any]:
     """Return what the ledger says of these events; those that it does not know are left out."""
     rows = await connection.fetch(_SQL["find_known"], list(ids))
     return {row["event_id"]: row for row in rows}

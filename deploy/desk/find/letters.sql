@@ -14,5 +14,5 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS letters, min(dead_at) AS oldest
     FROM (
         SELECT dead_at FROM dead_letters WHERE state = asked.state ORDER BY dead_at LIMIT $1
-    ) AS some
+    ) AS held
 ) AS counted

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deploy.letters.select import Place
 
     Connection = asyncpg.Connection[asyncpg.Record]
-    Rows = Sequence[asyncpg.Record]
+    Rows = Sequence[Any]
 
 _READ: Final = read_statements(__file__)
 _SQL: Final = {name: text.replace(":running", _READ["running"]) for name, text in _READ.items()}

@@ -101,7 +101,7 @@ class PlanPage:
     action_url: str
     back_url: str
     busy_url: str
-    """The operation of theirs that the operator has to wait for first; empty where there is none."""
+    """The operation of theirs that the operator has to wait for first; empty for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
