@@ -47,8 +47,6 @@ PICTURES: Final = {
 def take(browser: Browser, url: str, picture: Picture) -> bytes:
     """Return a PNG."""
     browser.open(f"{url}{picture.sample}", width=picture.width, dark=picture.dark)
-    # Times would tell how long ago the sample was made, and bars would go on.
-    browser.ask("document.documentElement.dataset.still = ''")
     clip = {"x": 0, "y": 0, "width": picture.width, "height": picture.height, "scale": 1}
     answer = browser.driver.execute_cdp_cmd(
         "Page.captureScreenshot",
@@ -59,11 +57,11 @@ def take(browser: Browser, url: str, picture: Picture) -> bytes:
 
 async def take_all(folder: Path) -> None:
     """Write every picture into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     async with TestServer(build_samples()) as server:
         url = str(server.make_url("/"))
 
         def run() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as profile, opened_browser(Path(profile)) as browser:
                 for name, picture in PICTURES.items():
                     (folder / f"{name}.png").write_bytes(take(browser, url, picture))

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -77,7 +78,7 @@ class Operator:
 
         try:
             return str(WebDriverWait(self._browser.driver, 20, poll_frequency=0.05).until(look))
-        except Exception:
+        except TimeoutException:
             raise AssertionError(f"{words} is not in: {self._browser.ask(_TEXT)}") from None
 
     def at(self) -> str:
