@@ -69,6 +69,10 @@ function replace(parts, fresh) {
     const isUsed = old.contains(document.activeElement) || !getSelection().isCollapsed;
     if (young && !isUsed) old.replaceWith(document.adoptNode(young));
   }
+  for (const old of all("[data-said]")) {
+    const young = fresh.getElementById(old.id);
+    if (young && young.textContent !== old.textContent) old.textContent = young.textContent;
+  }
   unveil();
   tellTimes();
 }
@@ -76,7 +80,7 @@ function replace(parts, fresh) {
 async function refresh() {
   try {
     const fresh = paused || document.hidden ? null : await fetchPage();
-    if (fresh) replace(all("[data-live], [data-said]"), fresh);
+    if (fresh) replace(all("[data-live]"), fresh);
   } catch {
     // The server is away; how old the page is stands on it.
   }
