@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     Database = asyncpg.Connection[asyncpg.Record]
 
 
+@pytest.fixture(autouse=True)
+def _leave_logs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run in this process must not decide how it logs: loggers never forget it."""
+    monkeypatch.setattr("deploy.letters.run.configure_logs", lambda _settings: None)
+
+
 @pytest.fixture
 async def server(bootstrap_servers: str, database_url: str) -> AsyncIterator[Server]:
     """A desk on this test's database."""
