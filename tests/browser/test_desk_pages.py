@@ -147,7 +147,10 @@ async def test_a_telephone_shows_it_whole_by_day_and_by_night(
         assert browser.ask(TOO_WIDE) == [False, []]
         assert browser.ask(_CRAMPED) == []
         for wish in ("light", "dark"):
-            features = [{"name": "prefers-color-scheme", "value": wish}]
+            features = [
+                {"name": "prefers-color-scheme", "value": wish},
+                {"name": "prefers-reduced-motion", "value": "reduce"},  # colours do not fade
+            ]
             browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
             ground, pale = browser.ask(_PALE)
             assert (ground < 0.1) is (wish == "dark")
