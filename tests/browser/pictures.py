@@ -47,7 +47,12 @@ PICTURES: Final = {
 def take(browser: Browser, url: str, picture: Picture) -> bytes:
     """Return a PNG."""
     browser.open(f"{url}{picture.sample}", width=picture.width, dark=picture.dark)
-    clip = {"x": 0, "y": 0, "width": picture.width, "height": picture.height, "scale": 1}
+    size = {"width": picture.width, "height": picture.height}
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {**size, "deviceScaleFactor": 1, "mobile": picture.width == TELEPHONE},
+    )
+    clip = {"x": 0, "y": 0, **size, "scale": 1}
     answer = browser.driver.execute_cdp_cmd(
         "Page.captureScreenshot",
         {"format": "png", "clip": clip, "captureBeyondViewport": True},
