@@ -61,7 +61,7 @@ class Database:
         """Return when PostgreSQL answers. Raises CheckFailedError."""
         try:
             async with self.reading() as connection:
-                await connection.execute("")
+                await connection.execute("SELECT 1")
         except DatabaseUnavailableError:
             raise CheckFailedError("PostgreSQL does not answer") from None
 

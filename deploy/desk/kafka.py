@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from deploy.errors import OperatorError
 from deploy.letters.desk import CLIENT, PATIENCE_S, naming_kafka, reading
+from deploy.topics import connected_admin
 from schema.http.errors import HttpError
+from schema.kafka.connections import connection_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
-    from aiokafka import AIOKafkaConsumer
+    from aiokafka import AIOKafkaConsumer, TopicPartition
 
     from schema.ops.settings import KafkaSettings
+
+_MEMBERS: Final = 5
+"""Where the members are in what aiokafka gives as a group, which is a tuple."""
 
 BUSY_S: Final = 10.0
 """How long a request waits for others that read."""
@@ -29,6 +35,15 @@ class BrokerAwayError(HttpError):
 
     def __init__(self, words: str) -> None:
         super().__init__("BROKER_UNAVAILABLE", words, headers={"Retry-After": "5"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A group of consumers."""
+
+    members: int
+    committed: Mapping[TopicPartition, int]
+    """Where they go on, of each partition where that is noted."""
 
 
 class Reader:
@@ -42,7 +57,10 @@ class Reader:
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AIOKafkaConsumer]:
-        """Have the consumer while the context lasts. Raises BrokerAwayError, in words."""
+        """Have the consumer while the context lasts. Raises BrokerAwayError, in words.
+
+        Whoever has it assigns what they read.
+        """
         try:
             async with asyncio.timeout(BUSY_S):
                 await self._turn.acquire()
@@ -51,7 +69,10 @@ class Reader:
         try:
             with naming_kafka():
                 async with asyncio.timeout(PATIENCE_S):
-                    yield await self._open()
+                    consumer = await self._open()
+                    yield consumer
+                    # Or it would go on to fetch what nobody has asked for.
+                    consumer.pause(*consumer.assignment())
         except (OperatorError, KafkaError, asyncio.CancelledError) as error:
             await self._drop()
             if isinstance(error, OperatorError):
@@ -59,6 +80,23 @@ class Reader:
             raise
         finally:
             self._turn.release()
+
+    async def read_group(self, name: str) -> Group:
+        """Return how a group stands. Raises BrokerAwayError, in words."""
+        try:
+            with naming_kafka():
+                async with (
+                    asyncio.timeout(PATIENCE_S),
+                    connected_admin(connection_arguments(self._settings)) as admin,
+                ):
+                    described: list[Any] = await admin.describe_consumer_groups([name])
+                    offsets = await admin.list_consumer_group_offsets(name)
+        except OperatorError as error:
+            raise BrokerAwayError(str(error)) from error
+        return Group(
+            members=len(described[0].groups[0][_MEMBERS]),
+            committed={place: at.offset for place, at in offsets.items() if at.offset >= 0},
+        )
 
     async def close(self) -> None:
         """Let go of the consumer."""

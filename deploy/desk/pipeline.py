@@ -26,6 +26,7 @@ from deploy.desk.find.targets import read_targets
 from deploy.desk.kafka import BrokerAwayError
 from deploy.desk.present_pipeline import present_pipeline
 from deploy.desk.show import show
+from schema.kafka.topics import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,9 +116,12 @@ class Watch:
 
     async def _look_at_kafka(self, found: Overview) -> None:
         try:
+            group = await self._reader.read_group(GROUP)
             async with self._reader.reading() as consumer:
                 applied = found.tables.applied if found.tables else {}
-                found.reach = await read_reach(consumer, applied, self._counter)
+                found.reach = await read_reach(
+                    consumer, applied, group=group, counter=self._counter
+                )
                 found.arrivals = (await glance(consumer, before_ms=None, each=EACH)).arrivals
         except BrokerAwayError as error:
             found.troubles.append(f"Kafka: {error.message}")

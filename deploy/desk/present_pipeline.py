@@ -110,14 +110,11 @@ def _outcomes(found: Overview) -> tuple[Count, ...]:
 def _lags(found: Overview) -> Iterable[Lag]:
     if found.reach is None or found.tables is None:
         return
-    reach, applied = found.reach, found.tables.applied
+    reach = found.reach
     now_ms = found.now.timestamp() * 1000
     for topic in dict.fromkeys(place.topic for place in reach.ends):
         places = [place for place in reach.ends if place.topic == topic]
-        behind = {
-            place: reach.ends[place] - max(applied.get(place, 0), reach.firsts[place])
-            for place in places
-        }
+        behind = {place: reach.ends[place] - reach.begins[place] for place in places}
         oldest = [at for place, at in reach.waiting_ms.items() if place.topic == topic]
         yield Lag(
             topic=topic,

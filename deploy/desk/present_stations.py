@@ -115,6 +115,8 @@ def _workers(
     word = f"{count(waiting)} behind" if waiting else "up to date"
     if stops:
         state, word = "stopped", f"{stops} partitions stopped"
+    elif not found.reach.members:
+        state, word = "stopped", f"no worker consumes, {count(waiting)} wait"
     elif waiting and oldest >= SILENT_S and silent:
         state, word = "stopped", f"nothing applied, {count(waiting)} wait"
     elif oldest >= LATE_S:
@@ -126,7 +128,10 @@ def _workers(
         word,
         rate=_whole_minute(applied),
         age_s=oldest,
-        facts=[("applied last", ago(at, found.now) if at else "never")],
+        facts=[
+            ("members", str(found.reach.members)),
+            ("applied last", ago(at, found.now) if at else "never"),
+        ],
     )
 
 

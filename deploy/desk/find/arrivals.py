@@ -108,7 +108,6 @@ async def _read(
             records += [record for record in batch if record.offset < ends[place]]
             if batch[-1].offset + 1 >= ends[place]:
                 left.discard(place)
-    consumer.unsubscribe()
     return records
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import (
+    datetime,  # noqa: TC003 - msgspec reads it at run time
+    timedelta,
+)
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
 
     import asyncpg
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deploy.letters.select import over_matching
@@ -9,7 +10,6 @@ from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import asyncpg
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deploy.letters.operate import write_selection
@@ -10,7 +11,6 @@ from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     import asyncpg
 

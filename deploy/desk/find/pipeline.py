@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import asyncpg
     from aiokafka import AIOKafkaConsumer
 
+    from deploy.desk.kafka import Group
+
     Connection = asyncpg.Connection[asyncpg.Record]
     Offsets = Mapping[TopicPartition, int]
 
@@ -64,6 +66,10 @@ class Reach:
 
     firsts: Offsets
     ends: Offsets
+    begins: Offsets
+    """What is to be applied next."""
+    members: int
+    """How many workers consume."""
     waiting_ms: Mapping[TopicPartition, int]
     """When Kafka had the oldest record that is not applied, where there is one."""
     minutes: Sequence[tuple[int, int]]
@@ -108,15 +114,26 @@ class Counter:
         return [*self._sums.items(), (now, sum(ends.values()))]
 
 
-async def read_reach(consumer: AIOKafkaConsumer, applied: Offsets, counter: Counter) -> Reach:
-    """Return how far the topics reach, and since when records wait. Raises KafkaError."""
+async def read_reach(
+    consumer: AIOKafkaConsumer, applied: Offsets, *, group: Group, counter: Counter
+) -> Reach:
+    """Return how far the topics reach, and since when records wait. Raises KafkaError.
+
+    The tables know how far is applied a moment before the group does; where workers were told to
+    begin elsewhere, the group knows better.
+    """
     firsts: dict[TopicPartition, int] = await consumer.beginning_offsets(PLACES)
     ends: dict[TopicPartition, int] = await consumer.end_offsets(PLACES)
-    begins = {place: max(applied.get(place, 0), firsts[place]) for place in PLACES}
+    begins = {
+        place: max(applied.get(place, 0), group.committed.get(place, 0), firsts[place])
+        for place in PLACES
+    }
     behind = {place: at for place, at in begins.items() if at < ends[place]}
     return Reach(
         firsts=firsts,
         ends=ends,
+        begins=begins,
+        members=group.members,
         waiting_ms=await _read_times(consumer, behind) if behind else {},
         minutes=await counter.count(consumer, ends),
     )
@@ -133,7 +150,6 @@ async def _read_times(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[Topi
         left = [place for place in offsets if place not in found]
         fetched = await consumer.getmany(*left, timeout_ms=POLL_MS)
         found |= {place: batch[0].timestamp for place, batch in fetched.items()}
-    consumer.unsubscribe()
     return found
 
 
