@@ -173,6 +173,37 @@ async def test_an_event_is_found_mended_and_replayed_by_keyboard(
 
 
 @pytest.mark.usefixtures("worker")
+async def test_a_letter_is_replayed_without_scripts(
+    producer: AIOKafkaProducer, database: Database, operator: Operator, browser: Browser
+) -> None:
+    """Pages can be read and forms sent; whoever wants to see the end looks again."""
+    admin, user = await insert_admin(database), new_user_id()
+    ids = await die(producer, database, user, count=2)
+    await database.execute(FIX)
+
+    def replay() -> str:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            _sign_in(operator, admin)
+            operator.come(f"/letters?user={user}")
+            operator.press("Replay all that match", arrives="Replay 2 letters?")
+            operator.press("Replay 2 letters", arrives="Progress")
+            assert browser.ask("return document.querySelector('[data-script]').hidden")
+            return operator.at()
+        finally:
+            browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    operation = await asyncio.to_thread(replay)
+    await until(lambda: find_outcomes(database, ids), lambda found: found == {"applied"})
+
+    def look_again() -> None:
+        operator.come(operation)
+        operator.see("2 of 2 letters")
+
+    await asyncio.to_thread(look_again)
+
+
+@pytest.mark.usefixtures("worker")
 async def test_a_telephone_shows_the_real_pages_whole(
     producer: AIOKafkaProducer, database: Database, operator: Operator, browser: Browser
 ) -> None:
