@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import (
-    datetime,  # noqa: TC003 - msgspec reads it at run time
+    datetime,
     timedelta,
 )
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
