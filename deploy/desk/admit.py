@@ -66,7 +66,7 @@ async def admit(request: web.Request, *, secure: bool) -> Operator:
     for who is no administrator, banned or gone.
     """
     session = None
-    if "Authorization" not in request.headers:
+    if not request.headers.get("Authorization", "").lower().startswith("bearer"):
         said = request.cookies.get(cookie_name(secure=secure))
         session = request.app[SESSIONS].find(said) if said else None
     if session:

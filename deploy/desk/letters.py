@@ -100,7 +100,7 @@ async def plan_letters(request: web.Request) -> web.Response:
             raise OperatorError("What can be planned is a replay or a purge.")
     # Times that were counted from now would mean others by then.
     said = selection.describe() | {"limit": letters + gone}
-    states = said.pop("states")
+    del said["states"]
     page = PlanPage(
         action="purge" if action == "purge" else "replay",
         asked=tuple(present_asked(selection.describe())),
@@ -108,7 +108,7 @@ async def plan_letters(request: web.Request) -> web.Response:
         gone=gone,
         astray=astray,
         fields=(
-            *(Fact(name="state", value=each) for each in states),
+            *(Fact(name="state", value=each) for each in selection.states),
             *(Fact(name=name, value=str(value)) for name, value in said.items()),
         ),
         action_url=f"/letters/{action}",

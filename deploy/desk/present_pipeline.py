@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.desk.find.letters import MOST_COUNTED as MOST_LETTERS
@@ -22,7 +23,9 @@ from deploy.desk.present_stations import present_stations
 from deploy.desk.present_targets import present_target
 from deploy.letters.tell import one_line
 from schema.kafka.changes import is_canary
+from schema.kafka.snapshots import ABSENCE, SNAPSHOT
 from schema.kafka.topics import CLERK_EVENTS
+from schema.ops.metrics import CANARY_STATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +75,7 @@ def present_pipeline(found: Overview) -> PipelinePage:
         letters=letters,
         outbox=outbox,
         last_webhook=last,
-        canary=_last(each for each in found.arrivals if is_canary(each.user)),
+        canary=_find_canary(found),
         targets=targets,
         troubles=tuple(found.troubles),
     )
@@ -157,7 +160,22 @@ def _outbox(tables: Tables) -> Outbox:
 
 
 def _is_webhook(arrival: Arrival) -> bool:
-    return arrival.topic in _CLERKS and not is_canary(arrival.user)
+    looked_up = arrival.type.startswith((SNAPSHOT, ABSENCE))
+    return arrival.topic in _CLERKS and not looked_up and not is_canary(arrival.user)
+
+
+def _find_canary(found: Overview) -> Seen | None:
+    """Return the last canary that went the whole way, as it tells; else the newest that set out."""
+    seen = [
+        sample.value
+        for each in found.targets.values()
+        for sample in (each or {}).get("clerkwork_canary_seen_timestamp_seconds", ())
+        if sample.labels.get("at") == CANARY_STATIONS[-1] and sample.value
+    ]
+    if not seen:
+        return _last(each for each in found.arrivals if is_canary(each.user))
+    at = datetime.fromtimestamp(max(seen), UTC)
+    return Seen(event_id="", type="arrived everywhere", at=at, url="/events?canaries=yes")
 
 
 def _last(arrivals: Iterable[Arrival]) -> Seen | None:

@@ -96,6 +96,7 @@ class Seen:
     """An event that was seen last."""
 
     event_id: str
+    """Empty where only its time is known."""
     type: str
     at: datetime
     url: str

@@ -97,6 +97,14 @@ async def test_only_administrators_are_let_in(
         assert all(words in answer.shown for answer in found.values())
 
 
+async def test_a_proxy_may_ask_for_a_password_of_its_own(seat: Seat) -> None:
+    """What it lets through with that does not hide the session; a bearer token wins over it."""
+    basic = await seat.get("/audit", Authorization="Basic Zm9vOmJhcg==")
+    bearer = await seat.get("/audit", Authorization="Bearer a.b.c")
+
+    assert (basic.status, bearer.status) == (200, 303)
+
+
 async def test_what_the_database_says_holds_from_the_next_request_on(
     database: Database, admin: str, seat: Seat
 ) -> None:
