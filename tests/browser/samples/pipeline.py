@@ -129,9 +129,7 @@ PIPELINE: Final = PipelinePage(
     last_webhook=Seen(
         event_id=EVENT, type="user.updated", at=ago(seconds=2), url=f"/events/{EVENT}"
     ),
-    canary=Seen(
-        event_id="canary_1", type="user.updated", at=ago(seconds=41), url="/events/canary_1"
-    ),
+    canary=Seen(event_id="", type="", at=ago(seconds=41), url=""),
     targets=(
         Target(
             name="http://ingest:8080/metrics",
