@@ -52,6 +52,12 @@ def take(browser: Browser, url: str, picture: Picture) -> bytes:
         "Emulation.setDeviceMetricsOverride",
         {**size, "deviceScaleFactor": 1, "mobile": picture.width == TELEPHONE},
     )
+    media = {
+        "prefers-color-scheme": "dark" if picture.dark else "light",
+        "prefers-reduced-motion": "reduce",  # the same picture again
+    }
+    features = [{"name": name, "value": value} for name, value in media.items()]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     clip = {"x": 0, "y": 0, **size, "scale": 1}
     answer = browser.driver.execute_cdp_cmd(
         "Page.captureScreenshot",
