@@ -82,7 +82,9 @@ def present_asked(asked: Mapping[str, Any]) -> list[Fact]:
     return [
         Fact(
             name=one_line(name).replace("_", " "),
-            value=one_line(", ".join(map(str, value)) if isinstance(value, list) else value),
+            value=one_line(
+                ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            ),
         )
         for name, value in asked.items()
         if value is not None

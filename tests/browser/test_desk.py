@@ -151,6 +151,7 @@ async def test_an_event_is_found_mended_and_replayed_by_keyboard(
         operator.type("j")
         plan = operator.press("Replay all that match", arrives="Replay 2 letters?")
         assert "Nothing has happened yet" in plan
+        assert "(" not in plan  # what was asked for is said in words
         operator.press("Replay 2 letters", arrives="2 of 2 letters")
         operator.see("finished")
         return operator.at()
