@@ -173,5 +173,6 @@ def _headers(change: Change, schema: str) -> list[tuple[str, bytes]]:
             source=SOURCE,
             subject=change.key,
             schema=None if change.state is None else schema,
+            traceparent=change.traceparent,
         )
     )
