@@ -53,7 +53,13 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     registry = new_registry()
     metrics = WorkerMetrics(registry)
     # One connection each for a lane, a retry tier, letters, a probe and a count: none waits.
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=LANES + 6)
+    pool = build_pool(
+        settings,
+        name="clerkwork-worker",
+        min_size=0,
+        max_size=LANES + 6,
+        resets=False,  # transactions, and nothing that outlives them
+    )
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )

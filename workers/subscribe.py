@@ -15,6 +15,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
+from workers.confirm import Offsets
 from workers.security import broker_security
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Feed:
 
     topics: Sequence[Topic]
     step: Step
-    """Takes each batch; the offsets are committed when it returns."""
+    """Takes each batch; the offsets are committed after it has returned."""
     control: Control
     """Knows the consumer group that shares the partitions."""
     batches: int = 1
@@ -73,7 +74,7 @@ class Subscription:
         await _start(self.broker)
 
     async def stop(self) -> None:
-        """End waits, finish the batch in flight, and leave the group."""
+        """End waits, finish the batch in flight, commit its offsets, and leave the group."""
         self.control.stop()
         await self.broker.stop()
 
@@ -119,6 +120,10 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     most = settings.worker_batch_size * feed.batches
     subscriber.get_msg = partial(_fetch, most=most)  # type: ignore[method-assign]  # it has no hook
     feed.control.find_consumer = lambda: subscriber.consumer
+    # A stop waits for who holds FastStream's lock, as each batch does, before the consumer goes.
+    feed.control.offsets = Offsets(
+        control=feed.control, metrics=metrics, hold=lambda: subscriber.lock
+    )
     return Subscription(broker=broker, subscriber=subscriber, control=feed.control)
 
 
