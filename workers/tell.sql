@@ -69,11 +69,11 @@ WHERE posts.user_id = ANY($1::uuid[])
     AND posts.deleted_at IS NULL
 
 -- name: tell_posts
--- Put the state of posts into the outbox, as tell_users does. $2 is whose they are, $3 whether
--- they were there for others before, $4 whether for everyone, $5 the trace of the event that caused
--- it. A post that is withdrawn is deleted
--- for everyone, and there again for its author alone. What was told before of one that is gone is
--- forgotten, and of one that is withdrawn nobody else gets to see it: by the index on the owner.
+-- Put the state of posts into the outbox, as tell_users does. $2 is whose they are, $3 whether they
+-- were there for others before, $4 whether for everyone, $5 the trace of the event that caused it.
+-- A post that is withdrawn is deleted for everyone, and there again for its author alone. What was
+-- told before of one that is gone is forgotten, and of one that is withdrawn nobody else gets to
+-- see it: by the index on the owner.
 WITH start AS (
     SELECT greatest(
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,

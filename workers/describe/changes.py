@@ -49,9 +49,7 @@ def change_schemas() -> dict[str, Any]:
         # An AsyncAPI document is draft 7; all that these schemas say means the same there.
         schema = record_schema(contract)
         schemas[contract.name] = {key: each for key, each in schema.items() if key != "$schema"}
-        schemas[_headers(contract)] = tell_headers(
-            changed(contract.id), at_times=(TRACED,)
-        )
+        schemas[_headers(contract)] = tell_headers(changed(contract.id), at_times=(TRACED,))
     return schemas
 
 
