@@ -45,6 +45,13 @@ class ProcessSettings(BaseSettings):
     )
     otel_sdk_disabled: bool = Field(False, description="whether there are no traces in any case")
 
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _check_collector(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must be an http:// or https:// URL")
+        return value
+
     @property
     def traced(self) -> bool:
         """Whether somebody collects traces."""
