@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import secrets
 import time
@@ -10,19 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from rich.console import Console
 
 from deploy.tokens import mint_token
-from schema.ops.tracing.parents import find_trace_id
+from deploy.trace import run_trace
+from schema.kafka.headers import read_headers
+from schema.ops.tracing.parents import find_trace_id, read_parent
 from tests.changes import read_changes
 from tests.factories import new_event_id, new_user_id, sign, user_event
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+
+    from aiokafka import ConsumerRecord
 
     from tests.changes import Seen
     from tests.collector import Collector, Exported
     from tests.integration.traces.conftest import Cast
+
+    ReadTopic = Callable[[str], Awaitable[list[ConsumerRecord[Any, Any]]]]
 
 PERSONAL = {
     *("email_address", "identifier", "first_name", "last_name", "username", "phone_number"),
@@ -136,6 +144,47 @@ def _chain(by_name: dict[str, Exported], tip: str, *, upto: str) -> list[tuple[s
 def _linked(spans: list[Exported], trace_id: str) -> bool:
     batches = {span.name for span in spans if trace_id in span.linked}
     return batches >= {"process batch", "publish changes"}
+
+
+async def test_a_dead_letter_and_the_console_know_the_trace(
+    cast: Cast,
+    collector: Collector,
+    http: aiohttp.ClientSession,
+    read_topic: ReadTopic,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who looks for an event that died finds its trace: on the letter, in the log, by svix-id."""
+    ingest, _ = await asyncio.gather(
+        *(cast.start(name, **collector.environment) for name in ("ingest", "workers"))
+    )
+    parent, event_id = _new_parent(), new_event_id()
+    trace_id = find_trace_id(parent)
+    poison = user_event(new_user_id(), at=1, first_name="Ada\x00")
+    await _post(http, ingest, poison, event_id=event_id, parent=parent)
+
+    async def look() -> list[str | None]:
+        letters = await read_topic("clerk.user-events.dlq")
+        return [read_parent(each.headers) for each in letters if _is(event_id, each.headers)]
+
+    (letter,) = await until(look, bool)
+    assert letter
+    assert find_trace_id(letter) == trace_id
+    spans = await until(lambda: collector.trace(trace_id), lambda found: len(found) >= 3)
+    (processed,) = (span for span in spans if span.name == "process clerk.user-events")
+    assert processed.failed
+    assert processed.attributes["error.type"] == "poison.decode"
+    (line,) = (line for line in cast.lines("workers").splitlines() if "event_dead" in line)
+    assert json.loads(line)["context"]["traceId"] == trace_id
+
+    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"):
+        monkeypatch.setenv(name, cast.environment[name])
+    console = Console(file=io.StringIO(), width=200)
+    assert await asyncio.to_thread(run_trace, event_id, as_json=False, console=console) == 0
+    assert f"trace {trace_id}\n" in console.file.getvalue()  # type: ignore[attr-defined]  # StringIO
+
+
+def _is(event_id: str, headers: Iterable[tuple[str, bytes | None]]) -> bool:
+    return read_headers(headers).get("ce_id") == event_id
 
 
 async def test_a_trace_that_nobody_keeps_goes_on_all_the_same(

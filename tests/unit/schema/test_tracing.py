@@ -75,7 +75,7 @@ def test_without_a_collector_tracing_is_not_even_imported() -> None:
         "CLERK_WEBHOOK_SIGNING_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "PYTHONPATH": ":".join(sys.path),
     }
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603  # our own program
         [sys.executable, "-c", program],
         env=environment,
         capture_output=True,
