@@ -48,7 +48,7 @@ class Trace:
 async def trace(connection: Connection, event_id: str) -> Trace:
     """Return all that PostgreSQL knows of an event, as of one moment."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        found = {
+        found: dict[str, Any] = {
             name: [dict(row) for row in await connection.fetch(_SQL[f"find_{name}"], event_id)]
             for name in ("ledger", "letters", "operations")
         }
