@@ -37,6 +37,7 @@ from schema.http.tokens.sources import KEYS, believe_tokens
 from schema.http.trace import trace_requests
 from schema.ops.metrics import ApiMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.share import share_metrics
 from schema.ops.tracing.open import open_tracer
 from schema.postgres.pools import build_pool
 
@@ -79,6 +80,7 @@ def build_app(settings: ApiSettings) -> web.Application:
         registry=registry,
         live={},  # that the event loop answers is all there is to live
         ready=_ready_checks(app),
+        share=share_metrics(settings, "api", registry),
     )
     return app
 

@@ -25,6 +25,7 @@ from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 from schema.ops.metrics import HttpMetrics, IngestMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.share import share_metrics
 from schema.ops.tracing.open import open_tracer
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ def build_app(settings: IngestSettings) -> web.Application:
         async with producer.running():
             yield
 
-    add_probes(app, registry=registry, live={}, ready={"kafka": check_kafka})
+    add_probes(
+        app,
+        registry=registry,
+        live={},
+        ready={"kafka": check_kafka},
+        share=share_metrics(settings, "ingest", registry),
+    )
     app.cleanup_ctx.append(run_producer)
     return app
 

@@ -24,11 +24,13 @@ from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.ops.tracing.open import open_tracer
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
+from workers.budget import Budget
 from workers.commit import Control
 from workers.consume import LANES, Consumer
 from workers.count import counting
 from workers.halt import Breaker, Limits
 from workers.index import Indexer
+from workers.measure import Meter
 from workers.probe import serving_probes
 from workers.retry import Retrier
 from workers.subscribe import Feed, Subscription, subscribe
@@ -66,10 +68,11 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
     tracing = _open_tracing(settings)
+    meter = Meter(control := Control(), metrics)
     consumer = Consumer(
         pool=pool,
         producer=producer,
-        control=Control(),
+        control=control,
         metrics=metrics,
         policy=Policy(
             erase_after=settings.clerkwork_erase_after,
@@ -79,9 +82,10 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         breaker=_breaker(settings),
         batch_size=settings.worker_batch_size,
         tracing=tracing,
+        budget=meter.budget,
     )
     indexer = Indexer(pool=pool, control=Control(DESK_GROUP), metrics=metrics)
-    feeds = [_applying(consumer), _indexing(indexer)]
+    feeds = [_applying(consumer, meter), _indexing(indexer)]
     feeds += [_retrying(consumer, tier, _breaker(settings)) for tier in RETRY_DELAYS]
     subscriptions = [subscribe(settings, feed, metrics=metrics) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
@@ -95,6 +99,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
             )
         )
         await stack.enter_async_context(counting(pool, metrics))
+        await stack.enter_async_context(meter.measuring())
         await producer.wait_connected()
         stack.push_async_callback(_stop, subscriptions)
         await asyncio.gather(*(subscription.start() for subscription in subscriptions))
@@ -111,9 +116,13 @@ def _open_tracing(settings: WorkerSettings) -> Tracing | None:
     return Tracing(tracer)
 
 
-def _applying(consumer: Consumer) -> Feed:
+def _applying(consumer: Consumer, meter: Meter) -> Feed:
     return Feed(
-        topics=SOURCES, step=consumer.consume, control=consumer.control, batches=BATCHES_AHEAD
+        topics=SOURCES,
+        step=consumer.consume,
+        control=consumer.control,
+        batches=BATCHES_AHEAD,
+        meter=meter,
     )
 
 
@@ -123,6 +132,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
         consumer,
         control=Control(retry_group(tier)),
         breaker=breaker,
+        budget=Budget(),
         in_order=False,
         waiters=set(),
         waiting=asyncio.Event(),
