@@ -34,9 +34,11 @@ from schema.http.openapi.serve import with_documents
 from schema.http.stack import put_stack
 from schema.http.tokens.keys import KeysUnavailableError
 from schema.http.tokens.sources import KEYS, believe_tokens
+from schema.http.trace import trace_requests
 from schema.ops.metrics import ApiMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.ops.share import share_metrics
+from schema.ops.tracing.open import open_tracer
 from schema.postgres.pools import build_pool
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from api.settings import ApiSettings
     from schema.ops.probes import Check
+    from schema.ops.tracing.tracer import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +64,9 @@ def build_app(settings: ApiSettings) -> web.Application:
     registry = new_registry()
     metrics = ApiMetrics(registry)
     app = web.Application(client_max_size=64 * 1024)  # reads need no body at all
-    app.cleanup_ctx.append(_open_pool(settings, metrics))
+    tracer = open_tracer(settings, service="clerkwork-api")
+    trace_requests(app, tracer)
+    app.cleanup_ctx.append(_open_pool(settings, metrics, tracer))
     believe_tokens(app, settings, breaker=metrics.breaker_open.labels("jwks"))
     app.cleanup_ctx.append(_open_tail(settings, metrics, registry))
     if settings.clerk_secret_key:
@@ -81,7 +86,7 @@ def build_app(settings: ApiSettings) -> web.Application:
 
 
 def _open_pool(
-    settings: ApiSettings, metrics: ApiMetrics
+    settings: ApiSettings, metrics: ApiMetrics, tracer: Tracer | None
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     limits = Limits(
         acquire_s=settings.api_acquire_s,
@@ -91,13 +96,23 @@ def _open_pool(
 
     async def pool_context(app: web.Application) -> AsyncIterator[None]:
         pool = await _connect(settings)
-        database = app[POOL] = Database(pool, limits=limits, metrics=metrics)
+        database = app[POOL] = _trace(pool, tracer, limits=limits, metrics=metrics)
         app[CALLERS] = Together(partial(read_callers, database))
         app[PROFILES] = Together(partial(read_profiles, database))
         yield
         await _close_pool(pool)
 
     return pool_context
+
+
+def _trace(
+    pool: Connections, tracer: Tracer | None, *, limits: Limits, metrics: ApiMetrics
+) -> Database:
+    if tracer is None:
+        return Database(pool, limits=limits, metrics=metrics)
+    from api.trace import TracingDatabase  # noqa: PLC0415  # only where traced
+
+    return TracingDatabase(pool, tracer=tracer, limits=limits, metrics=metrics)
 
 
 async def _connect(settings: ApiSettings) -> Connections:

@@ -1,15 +1,16 @@
-"""Trace one event: what the ledger, the index of dead letters and the audit know of it."""
+"""Trace one event: what the ledger, the index of dead letters, the audit and its record know."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from deploy.database import connected, refusing_in_words
 from deploy.letters.tell import one_line, write_line
+from deploy.trace_id import fetch_trace_id
 from schema.ops.settings import DatabaseSettings, read_settings
 from schema.postgres.statements import read_statements
 
@@ -40,12 +41,14 @@ class Trace:
     """Its dead letters, the oldest first."""
     operations: Rows
     """The operations that took them last."""
+    trace_id: str | None = None
+    """Under which a collector of traces knows it, where one does."""
 
 
 async def trace(connection: Connection, event_id: str) -> Trace:
     """Return all that PostgreSQL knows of an event, as of one moment."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        found = {
+        found: dict[str, Any] = {
             name: [dict(row) for row in await connection.fetch(_SQL[f"find_{name}"], event_id)]
             for name in ("ledger", "letters", "operations")
         }
@@ -61,7 +64,9 @@ def run_trace(event_id: str, *, as_json: bool, console: Console) -> int:
 
     async def run() -> Trace:
         async with connected(url, name="clerkwork-trace") as connection:
-            return await trace(connection, event_id)
+            found = await trace(connection, event_id)
+        trace_id = await fetch_trace_id(event_id, [*found.ledger, *found.letters])
+        return replace(found, trace_id=trace_id)
 
     with refusing_in_words():
         found = asyncio.run(run())
@@ -76,6 +81,8 @@ def run_trace(event_id: str, *, as_json: bool, console: Console) -> int:
 def tell_trace(found: Trace) -> list[str]:
     """Return a trace, in lines."""
     lines = [f"event {found.event_id}"]
+    if found.trace_id:
+        lines += [f"trace {found.trace_id}"]
     for row in found.ledger:
         lines += ["", *_tell_ledger(row)]
     if not found.ledger:

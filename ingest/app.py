@@ -20,16 +20,19 @@ from schema.http.endpoints import add_endpoints
 from schema.http.openapi.serve import with_documents
 from schema.http.stack import put_stack
 from schema.http.tokens.sources import believe_tokens
+from schema.http.trace import trace_requests
 from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 from schema.ops.metrics import HttpMetrics, IngestMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.ops.share import share_metrics
+from schema.ops.tracing.open import open_tracer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ingest.settings import IngestSettings
+    from schema.ops.tracing.tracer import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +46,8 @@ def build_app(settings: IngestSettings) -> web.Application:
         client_id="clerkwork-ingest",
         timeout_s=settings.ingest_publish_timeout_ms / 1000,
     )
-    publisher = Publisher(producer, max_in_flight=settings.ingest_max_in_flight, metrics=metrics)
+    tracer = open_tracer(settings, service="clerkwork-ingest")
+    publisher = _build_publisher(producer, settings, metrics=metrics, tracer=tracer)
     receiver = Receiver(
         webhooks=build_webhooks(
             [secret.get_secret_value() for secret in settings.clerk_webhook_signing_secret]
@@ -54,6 +58,7 @@ def build_app(settings: IngestSettings) -> web.Application:
         metrics=metrics,
     )
     app = web.Application(client_max_size=MAX_BODY_BYTES)
+    trace_requests(app, tracer)
     app[RECEIVER] = receiver
     app[DOOR] = Door(publisher=publisher, times=Times(), memory=Memory(), metrics=metrics)
     endpoints = ENDPOINTS if settings.has_keys else receive.ENDPOINTS
@@ -89,3 +94,14 @@ def build_app(settings: IngestSettings) -> web.Application:
     )
     app.cleanup_ctx.append(run_producer)
     return app
+
+
+def _build_publisher(
+    producer: Producer, settings: IngestSettings, *, metrics: IngestMetrics, tracer: Tracer | None
+) -> Publisher:
+    most = settings.ingest_max_in_flight
+    if tracer is None:
+        return Publisher(producer, max_in_flight=most, metrics=metrics)
+    from ingest.trace import TracingPublisher  # noqa: PLC0415  # only where traced
+
+    return TracingPublisher(producer, tracer=tracer, max_in_flight=most, metrics=metrics)

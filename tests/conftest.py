@@ -51,6 +51,7 @@ _LONG = ("/order/test_order_proof.py", "/deploy/", "/chaos/test_relay.py")
 # What a developer has exported must not decide what a test sees.
 _OURS = (
     *("KAFKA_", "CLERK_", "CLERKWORK_", "INGEST_", "WORKER_", "RELAY_", "API_", "LOG_"),
+    "OTEL_",
     *("DATABASE_URL", "REDIS_URL"),
 )
 

@@ -21,6 +21,7 @@ from schema.kafka.topics import (
     retry_topic,
 )
 from schema.ops.metrics import WorkerMetrics, new_registry
+from schema.ops.tracing.open import open_tracer
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
 from workers.budget import Budget
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from workers.settings import WorkerSettings
+    from workers.trace import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
+    tracing = _open_tracing(settings)
     meter = Meter(control := Control(), metrics)
     consumer = Consumer(
         pool=pool,
@@ -72,10 +75,13 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         control=control,
         metrics=metrics,
         policy=Policy(
-            erase_after=settings.clerkwork_erase_after, history_limit=settings.worker_history_limit
+            erase_after=settings.clerkwork_erase_after,
+            history_limit=settings.worker_history_limit,
+            traced=tracing is not None,
         ),
         breaker=_breaker(settings),
         batch_size=settings.worker_batch_size,
+        tracing=tracing,
         budget=meter.budget,
     )
     indexer = Indexer(pool=pool, control=Control(DESK_GROUP), metrics=metrics)
@@ -83,6 +89,8 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     feeds += [_retrying(consumer, tier, _breaker(settings)) for tier in RETRY_DELAYS]
     subscriptions = [subscribe(settings, feed, metrics=metrics) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
+        if tracing:
+            await stack.enter_async_context(tracing.running())
         await stack.enter_async_context(pool)
         await stack.enter_async_context(producer.running())
         await stack.enter_async_context(
@@ -97,6 +105,15 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         await asyncio.gather(*(subscription.start() for subscription in subscriptions))
         log.info("worker_started", topics=[topic.name for topic in SOURCES], group=GROUP)
         yield
+
+
+def _open_tracing(settings: WorkerSettings) -> Tracing | None:
+    tracer = open_tracer(settings, service="clerkwork-worker")
+    if tracer is None:
+        return None
+    from workers.trace import Tracing  # noqa: PLC0415  # only where traced
+
+    return Tracing(tracer)
 
 
 def _applying(consumer: Consumer, meter: Meter) -> Feed:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import structlog
-
 from schema.kafka.changes import is_canary
 from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
-from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
+from workers.blame import blame
+from workers.classify import NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
 from workers.derive import derive_user_data, find_due
 from workers.edit import edit_data, edit_posts
@@ -26,7 +25,7 @@ from workers.project.sessions import SessionRow
 from workers.project.users import DeletionRow, NameRow, UserRow
 from workers.record import Applied, failed, record
 from workers.rename import record_names
-from workers.tell import Changes, see_posts, tell
+from workers.tell import Changes, find_causes, see_posts, tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     BeforeCommit = Callable[[Connection, Sequence[Applied]], Awaitable[None]]
     Changed = Mapping[type[Row], Collection[Any]]
 
-log = structlog.get_logger(__name__)
 _SQL: Final = read_statements(__file__)
 _ACQUIRE_TIMEOUT_S: Final = 5.0
 
@@ -55,6 +53,8 @@ class Policy:
     """How many entries the histories in user_data have at most."""
     telling: bool = True
     """Whether others are told what changes."""
+    traced: bool = False
+    """Whether they are told which trace each change belongs to."""
 
 
 DEFAULT: Final = Policy()
@@ -101,7 +101,8 @@ async def _finish(
 ) -> None:
     await before_commit(connection, done.applied)
     if policy.telling:
-        await tell(connection, done.changes)
+        causes = find_causes(done.applied) if policy.traced else {}
+        await tell(connection, done.changes, causes)
 
 
 class _FaultError(Exception):
@@ -125,7 +126,7 @@ async def _bisect(connection: Connection, events: Sequence[Event], policy: Polic
             return await _try_all(connection, events, policy)
     except _FaultError as fault:
         if len(events) == 1:
-            blamed = [_blame(events[0], fault.__cause__)]
+            blamed = [blame(events[0], fault.__cause__)]
             await wait_for_erasures(connection)  # its user's row is not locked any more
             erased = await find_erased(connection, [events[0].clerk_user_id])
             return _Done(await record(connection, blamed, erased=set(erased.values())), Changes())
@@ -133,20 +134,6 @@ async def _bisect(connection: Connection, events: Sequence[Event], policy: Polic
         first = await _bisect(connection, events[:middle], policy)
         second = await _bisect(connection, events[middle:], policy)
         return _Done(first.applied + second.applied, first.changes | second.changes)
-
-
-def _blame(event: Event, error: BaseException | None) -> Applied:
-    if isinstance(error, BAD_VALUE):
-        return failed(event, reason=_explain(error), error_class="poison.data")
-    log.error("event_failed_by_bug", event_id=event.event_id, exc_info=error)
-    return failed(event, reason=type(error).__name__, error_class="bug")
-
-
-def _explain(error: Exception) -> str:
-    """Say what PostgreSQL refused, without its message: that one quotes the value."""
-    state = getattr(error, "sqlstate", None) or "22000"
-    place = getattr(error, "constraint_name", None) or getattr(error, "column_name", None)
-    return f"{type(error).__name__} (SQLSTATE {state})" + (f" at {place}" if place else "")
 
 
 async def _apply_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:

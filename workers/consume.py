@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter, defaultdict
@@ -14,6 +15,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.headers import Failure
+from schema.ops.tracing.parents import name_trace
 from workers.advance import Gap, advance_offsets
 from workers.apply import DEFAULT, Policy, apply
 from workers.budget import Budget
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from workers.commit import Control
     from workers.decode import Event
     from workers.record import Applied
+    from workers.trace import Tracing
 
     Record = ConsumerRecord[Any, Any]
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -53,6 +56,7 @@ _CODES: Final = {
     "poison.data": "REFUSED_VALUE",
     "bug": "UNEXPECTED_ERROR",
 }
+_UNTRACED: Final = contextlib.nullcontext()
 _backoff: Final = wait_random_exponential(multiplier=0.2, max=5)
 
 
@@ -71,6 +75,8 @@ class Consumer:
     """How many events are applied in one transaction at most."""
     in_order: bool = True
     """Whether batches are what a partition holds, one after the other: then none may be skipped."""
+    tracing: Tracing | None = None
+    """Traces batches and events, where somebody collects that."""
     waiters: set[int] = field(default_factory=set)
     """The batches that wait in place, by their identities."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,6 +121,13 @@ class Consumer:
         return events
 
     async def _consume(self, events: Sequence[Event]) -> None:
+        if self.tracing is None:
+            await self._deal_with(events)
+            return
+        with self.tracing.batch(events, group=self.control.group) as traced:
+            traced.tell(await self._deal_with(traced.events))
+
+    async def _deal_with(self, events: Sequence[Event]) -> list[Applied]:
         self.metrics.batch_events.observe(len(events))
         # No give-up: PostgreSQL may be away for a day, the records keep in Kafka.
         attempts = AsyncRetrying(
@@ -128,6 +141,7 @@ class Consumer:
         finally:
             self._end_wait(events)
         self._count(applied)
+        return applied
 
     async def _attempt(self, events: Sequence[Event]) -> list[Applied]:
         """Apply, then put aside: once the ledger has it, and before the offset is committed."""
@@ -139,7 +153,8 @@ class Consumer:
             await self.breaker.judge(connection, applied)
 
         try:
-            with self.metrics.apply_seconds.time(), self.budget.spend("apply"):
+            tracing = self.tracing.applying(events) if self.tracing else _UNTRACED
+            with self.metrics.apply_seconds.time(), self.budget.spend("apply"), tracing:
                 applied = await apply(self.pool, events, self.policy, before_commit)
         except LineStoppedError as stopped:
             await self._stop_line(stopped)
@@ -185,6 +200,7 @@ class Consumer:
             topic=event.record.topic,
             partition=event.record.partition,
             offset=event.record.offset,
+            **name_trace(event.traceparent),
         )
 
     def _check_order(self, events: Sequence[Event], gaps: Sequence[Gap]) -> None:

@@ -55,6 +55,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """How often it was tried before."""
     replayed: bool = False
     """Whether an operator has sent it again, maybe with another payload."""
+    traceparent: str | None = None
+    """The trace that it belongs to, where workers trace; what it causes goes on with it."""
 
 
 def decode(record: ConsumerRecord[Any, Any]) -> Event:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from schema.postgres.ids import derive_id
 from schema.postgres.statements import read_statements
 from workers.collapse import columns
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import asyncpg
+
+    from workers.record import Applied
 
     Connection: TypeAlias = (
         asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -71,19 +74,42 @@ async def see_posts(
     return {row["id"]: Seen(row["owner"], shown, shown and row["public"]) for row in rows}
 
 
-async def tell(connection: Connection, changes: Changes) -> None:
-    """Put the state of these users and posts into the outbox, as it is now.
+def find_causes(applied: Iterable[Applied]) -> dict[uuid.UUID, str]:
+    """Return id of a user or a post -> the trace of the latest event here that has changed it."""
+    return {
+        row.id: each.event.traceparent
+        for each in applied
+        if each.outcome == "applied" and each.event.traceparent
+        for row in each.event.rows
+    }
+
+
+async def tell(
+    connection: Connection, changes: Changes, causes: Mapping[uuid.UUID, str] | None = None
+) -> None:
+    """Put the state of these users and posts into the outbox, as it is now, and what caused it.
 
     To be called at the end of the transaction that has locked and changed their rows: others who
     tell wait from here on, until it is committed.
     """
+    causes = causes or {}
     users = sorted(changes.created | changes.others | changes.gone.keys())
     if users or changes.posts:
         await connection.execute(_SQL["lock_outbox"])
     if users:
         created = [user in changes.created for user in users]
         gone = [changes.gone.get(user) for user in users]
-        await connection.execute(_SQL["tell_users"], users, created, gone)
+        traces = [causes.get(user) for user in users]
+        await connection.execute(_SQL["tell_users"], users, created, gone, traces)
     if changes.posts:
-        posts = columns((post, *seen) for post, seen in changes.posts.items())
+        posts = columns(
+            (post, *seen, _cause(post, seen, causes)) for post, seen in changes.posts.items()
+        )
         await connection.execute(_SQL["tell_posts"], *posts)
+
+
+def _cause(post: uuid.UUID, seen: Seen, causes: Mapping[uuid.UUID, str]) -> str | None:
+    if not causes:
+        return None
+    # A post that comes or goes with its author has no event of its own.
+    return causes.get(post) or causes.get(derive_id(seen.owner))

@@ -8,7 +8,8 @@ SELECT pg_advisory_xact_lock(6241358)
 -- name: tell_users
 -- Put the state of users into the outbox, and wake who waits for it. $2 is who was not there
 -- before, $3 the clerk id of those who are gone without a
--- trace. Positions go on with the clock, also in a database that was restored from a backup.
+-- trace, $4 the trace of the event that caused it. Positions go on with the clock, also in a
+-- database that was restored from a backup.
 WITH start AS (
     SELECT greatest(
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
@@ -17,7 +18,7 @@ WITH start AS (
     ) AS position
 ),
 told AS (
-    INSERT INTO outbox (position, topic, key, type, owner, state)
+    INSERT INTO outbox (position, topic, key, type, owner, state, traceparent)
     SELECT
         changed.place, 'user.changes', coalesce(users.clerk_id, changed.gone),
         CASE
@@ -45,10 +46,12 @@ told AS (
             'public_metadata', users.public_metadata,
             'created_at',
             to_char(users.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-        ) END
+        ) END,
+        changed.traceparent
     FROM (
         SELECT *, start.position + row_number() OVER (ORDER BY id) - 1 AS place
-        FROM start, unnest($1::uuid[], $2::boolean[], $3::text[]) AS incoming (id, created, gone)
+        FROM start, unnest($1::uuid[], $2::boolean[], $3::text[], $4::text[])
+            AS incoming (id, created, gone, traceparent)
     ) AS changed
     LEFT JOIN users ON users.id = changed.id
     WHERE coalesce(users.clerk_id, changed.gone) IS NOT NULL
@@ -66,10 +69,11 @@ WHERE posts.user_id = ANY($1::uuid[])
     AND posts.deleted_at IS NULL
 
 -- name: tell_posts
--- Put the state of posts into the outbox, as tell_users does. $2 is whose they are, $3 whether
--- they were there for others before, $4 whether for everyone. A post that is withdrawn is deleted
--- for everyone, and there again for its author alone. What was told before of one that is gone is
--- forgotten, and of one that is withdrawn nobody else gets to see it: by the index on the owner.
+-- Put the state of posts into the outbox, as tell_users does. $2 is whose they are, $3 whether they
+-- were there for others before, $4 whether for everyone, $5 the trace of the event that caused it.
+-- A post that is withdrawn is deleted for everyone, and there again for its author alone. What was
+-- told before of one that is gone is forgotten, and of one that is withdrawn nobody else gets to
+-- see it: by the index on the owner.
 WITH start AS (
     SELECT greatest(
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
@@ -84,8 +88,8 @@ changed AS MATERIALIZED (
         posts.id IS NULL AS gone,
         posts.user_id, posts.version, posts.title, posts.body, posts.status, posts.created_at,
         posts.updated_at
-    FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[])
-        AS seen (id, owner, visible, public)
+    FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::text[])
+        AS seen (id, owner, visible, public, traceparent)
     LEFT JOIN (posts JOIN users ON users.id = posts.user_id AND users.status <> 'deleted')
         ON posts.id = seen.id AND posts.created_at IS NOT NULL AND posts.deleted_at IS NULL
     WHERE seen.visible OR posts.id IS NOT NULL
@@ -121,7 +125,7 @@ hidden AS (
         AND outbox.state IS NOT NULL
 ),
 told AS (
-    INSERT INTO outbox (position, topic, key, type, owner, public, state)
+    INSERT INTO outbox (position, topic, key, type, owner, public, state, traceparent)
     SELECT
         place, 'post.changes', id::text,
         CASE
@@ -143,7 +147,8 @@ told AS (
             'status', status,
             'created_at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
             'updated_at', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-        ) END
+        ) END,
+        traceparent
     FROM placed
     RETURNING position
 )

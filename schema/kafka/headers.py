@@ -60,6 +60,8 @@ class ChangeHeaders:
     """The record's key."""
     schema: str | None
     """`ce_dataschema`; None where the value is null."""
+    traceparent: str | None = None
+    """Which trace goes on with it, where somebody traces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,8 @@ def write_change_headers(headers: ChangeHeaders) -> RawHeaders:
     ]
     if headers.schema:
         raw += [("ce_dataschema", headers.schema.encode()), _JSON]
+    if headers.traceparent:
+        raw.append(("traceparent", headers.traceparent.encode()))
     return raw
 
 

@@ -28,6 +28,7 @@ CONTEXT: Final = {
     "organization_id": "organizationId",
     "route": "route",
     "event_id": "eventId",
+    "trace_id": "traceId",
     "topic": "topic",
     "partition": "partition",
     "offset": "offset",
@@ -35,7 +36,10 @@ CONTEXT: Final = {
 """Our keyword -> the name under `context` in the written line."""
 
 # One line per message or per connection attempt is noise at the libraries' own levels.
-_QUIET: Final = ("aiokafka", "faststream", "aiohttp.access", "alembic", "asyncio")
+_QUIET: Final = (
+    *("aiokafka", "faststream", "aiohttp.access", "alembic", "asyncio"),
+    *("opentelemetry", "urllib3"),
+)
 
 _REPEAT_S: Final = 10.0
 
@@ -109,6 +113,8 @@ def configure_logs(settings: ProcessSettings) -> None:
         structlog.stdlib.add_log_level,
         _stamp,
     ]
+    if settings.traced:
+        shared.append(_trace())
     ending = [_render_json] if settings.log_format == "json" else _console_ending()
     lines = Lines(sys.stderr.buffer)
     structlog.configure(
@@ -133,6 +139,18 @@ def configure_logs(settings: ProcessSettings) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _trace() -> Processor:
+    """Return what puts the trace into a line that belongs to one."""
+    from schema.ops.tracing.tracer import current_trace_id  # noqa: PLC0415  # only where traced
+
+    def add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if "trace_id" not in event and (trace_id := current_trace_id()):
+            event["trace_id"] = trace_id
+        return event
+
+    return add_trace
 
 
 def _console_ending() -> list[Processor]:

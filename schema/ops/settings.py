@@ -40,6 +40,24 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="lowest level that is written"
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        description="where traces go: a collector's `http://host:4318`, by OTLP/HTTP; unset: there"
+        " are none. All other variables of OpenTelemetry's SDK hold too",
+    )
+    otel_sdk_disabled: bool = Field(False, description="whether there are no traces in any case")
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _check_collector(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must be an http:// or https:// URL")
+        return value
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody collects traces."""
+        return bool(self.otel_exporter_otlp_endpoint) and not self.otel_sdk_disabled
 
 
 class SharedSettings(ProcessSettings):

@@ -224,7 +224,8 @@ DECISIONS: Final[Mapping[str, Decision]] = {
         internal=dict.fromkeys(
             ("position", "topic", "key", "type", "owner", "public", "state"),
             "others read it on the change topics, and callers at /v1/changes",
-        ),
+        )
+        | {"traceparent": "others read it in the header of that name on the change topics"},
     ),
     "posts": Decision(
         contracts=(Post,),

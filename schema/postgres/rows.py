@@ -302,6 +302,8 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     """whether everyone who is signed in may read it, not only the owner"""
     state: Json | None
     """the record's value; null where nothing may be left"""
+    traceparent: str | None
+    """W3C Trace Context of the event that caused it; null where nothing is traced"""
 
 
 class PostsRow(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from schema.kafka.headers import ChangeHeaders, read_headers, write_change_heade
 from schema.kafka.topics import POST_CHANGES, USER_CHANGES, USER_EVENTS, Topic
 from workers.describe.events import reference
 from workers.describe.examples import post_state, user_state
-from workers.describe.headers import changed, tell_headers
+from workers.describe.headers import TRACED, changed, tell_headers
 from workers.describe.messages import SAMPLES, Message
 from workers.describe.records import CONTRACTS, Contract, record_schema
 
@@ -49,7 +49,7 @@ def change_schemas() -> dict[str, Any]:
         # An AsyncAPI document is draft 7; all that these schemas say means the same there.
         schema = record_schema(contract)
         schemas[contract.name] = {key: each for key, each in schema.items() if key != "$schema"}
-        schemas[_headers(contract)] = tell_headers(changed(contract.id))
+        schemas[_headers(contract)] = tell_headers(changed(contract.id), at_times=(TRACED,))
     return schemas
 
 

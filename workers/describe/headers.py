@@ -58,10 +58,18 @@ EVENT: Final[Headers] = SPECVERSION | {
 }
 """Every inbound record has these."""
 
+TRACED: Final[Headers] = {
+    "traceparent": _text(
+        "the trace that goes on with the record, where somebody traces: W3C Trace Context",
+        pattern="^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+    )
+}
+
 EVENT_AT_TIMES: Final[Headers] = {
     "ce_time": _time("when it happened, where the event says so"),
     "ce_subject": _text("clerk user id, where the event belongs to a user", minLength=1),
     "x-redacted": _text("one-time codes were taken out of the value", const="true"),
+    **TRACED,
 }
 
 REPLAYED: Final[Headers] = {
@@ -137,6 +145,6 @@ HEADERS: Final[Mapping[str, Any]] = {
     "headers.postponed": tell_headers(FAILED, DUE, ORIGIN, at_times=_OWN),
     "headers.dead": tell_headers(FAILED, ORIGIN, at_times=_OWN),
     "headers.unreadable": tell_headers(EVENT, FAILED, at_times=(EVENT_AT_TIMES,)),
-    "headers.tombstone": tell_headers(CHANGE),
+    "headers.tombstone": tell_headers(CHANGE, at_times=(TRACED,)),
 }
 """Name -> schema of the headers that several kinds of records have."""

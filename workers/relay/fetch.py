@@ -31,6 +31,8 @@ class Change(NamedTuple):
     type: str
     state: str | None
     """JSON; None where nothing may be left."""
+    traceparent: str | None = None
+    """Which trace goes on with it, where somebody traces."""
 
 
 async def fetch_changes(connection: Connection, *, after: int, limit: int) -> list[Change]:

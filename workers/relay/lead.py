@@ -31,7 +31,7 @@ from workers.relay.carry import Carrier
 from workers.relay.fetch import CHANNEL
 from workers.relay.hold import TRY_EVERY_S, connected, try_to_hold
 from workers.relay.note import note_progress, read_progress
-from workers.relay.publish import publishing
+from workers.relay.publish import Publisher, publishing
 from workers.relay.resume import find_published
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from schema.ops.metrics import RelayMetrics
-    from workers.relay.publish import Publisher
+    from workers.relay.publish import Build
     from workers.relay.settings import RelaySettings
 
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -59,6 +59,8 @@ class Leader:
     kafka: Mapping[str, Any]
     """How aiokafka's clients connect."""
     metrics: RelayMetrics
+    build: Build = Publisher
+    """Makes the publisher of a term."""
     state: str | None = None
     """`active` or `standby`, as probes call it; None while it can be neither."""
     carrier: Carrier | None = None
@@ -125,7 +127,7 @@ class Leader:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(BEGIN_TIMEOUT_S):
-                    publisher = await stack.enter_async_context(publishing(self.kafka))
+                    publisher = await stack.enter_async_context(publishing(self.kafka, self.build))
                     carrier = await self._resume(connection, publisher)
             except (TimeoutError, OSError) as error:
                 raise KafkaConnectionError(type(error).__name__) from error

@@ -21,12 +21,13 @@ from schema.kafka.headers import ChangeHeaders, write_change_headers
 from schema.kafka.partition import choose_partition
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from aiokafka.producer.message_accumulator import BatchBuilder
 
     from workers.relay.fetch import Change
 
+    Build = Callable[[AIOKafkaProducer], "Publisher"]
 
 TRANSACTIONAL_ID: Final = "clerkwork-relay"
 
@@ -117,7 +118,9 @@ def ask_again_soon() -> None:
 
 
 @contextlib.asynccontextmanager
-async def publishing(connection: Mapping[str, Any]) -> AsyncIterator[Publisher]:
+async def publishing(
+    connection: Mapping[str, Any], build: Build = Publisher
+) -> AsyncIterator[Publisher]:
     """Have the only producer that can publish changes, while the context lasts.
 
     Once it is entered, what another one had begun is ended, and it can begin nothing new. Raises
@@ -136,7 +139,7 @@ async def publishing(connection: Mapping[str, Any]) -> AsyncIterator[Publisher]:
     )
     try:
         await producer.start()
-        yield Publisher(producer)
+        yield build(producer)
     finally:
         await _let_go(producer)
 
@@ -173,5 +176,6 @@ def _headers(change: Change, schema: str) -> list[tuple[str, bytes]]:
             source=SOURCE,
             subject=change.key,
             schema=None if change.state is None else schema,
+            traceparent=change.traceparent,
         )
     )

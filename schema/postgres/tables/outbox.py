@@ -35,6 +35,11 @@ OUTBOX: Final = sa.Table(
         comment="whether everyone who is signed in may read it, not only the owner",
     ),
     sa.Column("state", JSON, comment="the record's value; null where nothing may be left"),
+    sa.Column(
+        "traceparent",
+        sa.Text,
+        comment="W3C Trace Context of the event that caused it; null where nothing is traced",
+    ),
     one_of("topic", CHANGE_TOPICS),
     comment="Every change that others are told, written with the rows; kept for a while, so that"
     " who was away can catch up.",

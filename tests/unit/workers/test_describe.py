@@ -42,6 +42,7 @@ from schema.kafka.topics import (
     UNREADABLE,
     Topic,
 )
+from schema.ops.tracing.parents import HEADER
 from tests.describing import DOCUMENT, find_faults, message_of
 from tests.factories import LOOKS, make_body
 from workers.describe.changes import KINDS
@@ -56,6 +57,7 @@ SPECIFICATION: Final = Draft7Validator(
     json.loads(Path(__file__).with_name("asyncapi-3.0.0.json").read_text(encoding="utf-8"))
 )
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+PARENT: Final = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 ORIGIN: Final = Origin(
     topic="clerk.user-events",
     partition=0,
@@ -179,6 +181,7 @@ def test_every_header_that_is_written_is_described() -> None:
     )
     failure = Failure(error_class="bug", error_code="X", message="m", retry_at=NOW)
     failed = dict(write_failure_headers(failure, ORIGIN))
+    event.append((HEADER, PARENT))  # where somebody traces, the publisher adds it
     replay = dict(write_replay_headers(event, edited=True))
     written = {
         "headers.event": replay.keys(),
@@ -205,6 +208,7 @@ def test_every_header_of_a_change_is_described(topic: Topic) -> None:
         source=SOURCE,
         subject="user_1",
         schema=name_schema(topic.name),
+        traceparent=PARENT.decode(),
     )
     state = dict(read_headers(write_change_headers(headers)))
     gone = dict(read_headers(write_change_headers(replace(headers, schema=None))))
