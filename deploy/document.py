@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from api.settings import ApiSettings
 from deploy.backfill.settings import BackfillSettings
 from deploy.canary.settings import CanarySettings
+from deploy.desk.settings import BrowserDeskSettings
 from deploy.grafana.write import DASHBOARDS, write_dashboard
 from deploy.maintain.run import MaintainSettings
 from deploy.metrics import write_metrics
@@ -40,6 +41,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "maintain": MaintainSettings,
     "canary": CanarySettings,
+    "desk": BrowserDeskSettings,
     "backfill": BackfillSettings,
     "reconcile": ReconcileSettings,
 }

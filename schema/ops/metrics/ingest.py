@@ -72,7 +72,7 @@ class IngestMetrics:
         """Those of `webhooks` that nearly all add to, found already."""
         self.last_webhook = declare.gauge(
             "clerkwork_webhook_last_timestamp_seconds",
-            "When a genuine webhook was last kept, 0 before the first.",
+            "When a genuine webhook was last kept, 0 before the first; a canary's do not count.",
             guards=Promise.KEPT,
         )
         self.commands = declare.counter(

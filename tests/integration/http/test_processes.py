@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
-import pytest
-from aiohttp import web
 from aiohttp.test_utils import unused_port
-from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from schema.ops.metrics import BUDGETS
-from schema.ops.share import Share
 from tests.factories import SECRET
 from tests.integration.http.conftest import NOBODY
 from tests.waiting import until
@@ -51,7 +46,6 @@ def running_ingest(
             yield process
         finally:
             process.terminate()
-            process.send_signal(signal.SIGCONT)
 
 
 async def ask_anyone(port: int) -> str:
@@ -129,34 +123,3 @@ async def test_one_scrape_is_of_all_who_share_the_target(tmp_path: Path) -> None
                 assert told(samples, "process_resident_memory_bytes").keys() == {"0", "1"}
                 assert told(samples, "clerkwork_breaker_open", breaker="kafka").keys() == {"0", "1"}
                 assert len(samples) < BUDGETS["ingest"]
-
-
-async def test_who_is_frozen_or_dead_is_told_of(tmp_path: Path) -> None:
-    """One that does not answer is counted; one that was killed is gone, its number free."""
-    port, other = unused_port(), unused_port()
-    with running_ingest(port, reuse=True, share=tmp_path):
-        await until(lambda: told_by(port, 1), bool)
-        with running_ingest(other, reuse=True, share=tmp_path) as process:
-            await until(lambda: told_by(port, 2), bool)
-            process.send_signal(signal.SIGSTOP)
-            samples = await scrape(port)
-            assert told(samples, "clerkwork_processes", state="silent") == {"": 1}
-            assert told(samples, "process_start_time_seconds").keys() == {"0"}
-            process.kill()
-            process.wait()
-        samples = await scrape(port)
-        assert told(samples, "clerkwork_processes", state="silent") == {"": 0}
-        assert told(samples, "process_start_time_seconds").keys() == {"0"}
-        with running_ingest(other, reuse=True, share=tmp_path):
-            await until(lambda: told_by(port, 2), bool)
-            samples = await scrape(port)
-            assert told(samples, "process_start_time_seconds").keys() == {"0", "1"}
-
-
-async def test_a_directory_that_cannot_be_used_is_said(tmp_path: Path) -> None:
-    """At the start, in words."""
-    (tmp_path / "file").touch()
-    share = Share(tmp_path / "file", service="ingest", registry=CollectorRegistry())
-
-    with pytest.raises(SystemExit, match=r"METRICS_SHARE, .*file, cannot be used: File exists"):
-        await anext(share.running(web.Application()))
