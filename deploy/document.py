@@ -1,8 +1,8 @@
 """Write what is for people and made from code: `python -m deploy.document`.
 
 That is the README's configuration table, from the settings classes, its table of what was measured
-and those of docs/scale.md, from `tests/bench/measured.json`, and the references of errors and of
-metrics.
+and those of docs/scale.md, from `tests/bench/measured.json`, the references of errors and of
+metrics, and the dashboards of Grafana.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from api.settings import ApiSettings
 from deploy.backfill.settings import BackfillSettings
 from deploy.canary.settings import CanarySettings
 from deploy.desk.settings import BrowserDeskSettings
+from deploy.grafana.write import DASHBOARDS, write_dashboard
 from deploy.maintain.run import MaintainSettings
 from deploy.metrics import write_metrics
 from deploy.reconcile.settings import ReconcileSettings
@@ -104,4 +105,6 @@ if __name__ == "__main__":
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
     ERRORS.write_text(write_reference(), encoding="utf-8")
     METRICS.write_text(write_metrics(), encoding="utf-8")
+    for path, dashboard in DASHBOARDS.items():
+        path.write_text(write_dashboard(dashboard), encoding="utf-8")
     write_scale()

@@ -52,6 +52,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
 }
 OURS = tuple(SETTINGS)
 ONE_SHOTS = ("migrate", "topics")
+OBSERVERS = ("prometheus", "grafana")
 PORTS = {
     "ingest": "ingest_port",
     "worker": "worker_metrics_port",
@@ -120,8 +121,9 @@ def test_the_schema_catches_slips(slip: dict[str, Any]) -> None:
 
 
 def test_the_services_are_the_pipeline() -> None:
-    """Kafka, PostgreSQL, and a service for every settings class."""
-    assert {"kafka", "postgres", *OURS} == set(SERVICES)
+    """Kafka, PostgreSQL, a service for every settings class, and who is asked for looks on."""
+    assert {"kafka", "postgres", *OURS, *OBSERVERS} == set(SERVICES)
+    assert {name for name, each in SERVICES.items() if "profiles" in each} == set(OBSERVERS)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -241,7 +243,7 @@ def test_ports_are_published_on_the_loopback_interface(service: str) -> None:
 @pytest.mark.parametrize("service", sorted(SERVICES.keys() - OURS))
 def test_images_are_pinned(service: str) -> None:
     """What others build is named by version."""
-    assert re.fullmatch(r"[a-z/]+:\d+(\.\d+)*", SERVICES[service]["image"])
+    assert re.fullmatch(r"[a-z/]+:v?\d+(\.\d+)*", SERVICES[service]["image"])
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -308,8 +310,69 @@ def test_the_database_is_the_one_that_postgres_makes(password: dict[str, str]) -
 
 
 def test_data_outlives_containers() -> None:
-    """Both stores write into named volumes: PostgreSQL's since 18 is the directory above `data`."""
+    """Stores write into named volumes: PostgreSQL's since 18 is the directory above `data`."""
     assert SERVICES["kafka"]["volumes"] == ["kafka:/var/lib/kafka/data"]
     assert SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"] == "/var/lib/kafka/data"
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
-    assert {"kafka", "postgres"} == COMPOSE["volumes"].keys()
+    assert "prometheus:/prometheus" in SERVICES["prometheus"]["volumes"]
+    assert {"kafka", "postgres", "prometheus"} == COMPOSE["volumes"].keys()
+
+
+@pytest.mark.parametrize("service", OBSERVERS)
+def test_observers_read_what_lies_here_and_change_none_of_it(service: str) -> None:
+    """What is mounted is there, and read-only."""
+    mounted = [volume for volume in SERVICES[service]["volumes"] if volume.startswith("./")]
+
+    assert mounted
+    for volume in mounted:
+        path, _, mode = volume.split(":")
+        assert (ROOT / path).is_dir()
+        assert mode == "ro"
+
+
+def test_prometheus_scrapes_the_services_and_judges_the_same_rules() -> None:
+    """Its configuration differs from the one beside it in where processes are, and in nothing."""
+    here = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+    ours = yaml.safe_load((ROOT / "deploy/prometheus/compose.yml").read_text("utf-8"))
+    jobs = {job.pop("job_name"): job for job in ours.pop("scrape_configs")}
+    known = {job["job_name"] for job in here.pop("scrape_configs")}
+    del here["alerting"]
+
+    assert here == ours
+    assert jobs == {
+        f"clerkwork-{service}": {
+            "dns_sd_configs": [
+                {
+                    "names": [service],
+                    "type": "A",
+                    "port": SETTINGS[service].model_fields[field].default,
+                    "refresh_interval": "10s",
+                }
+            ]
+        }
+        for service, field in PORTS.items()
+        if f"clerkwork-{service}" in known
+    }
+
+
+def test_grafana_is_provisioned() -> None:
+    """It finds Prometheus and the dashboards, with no account and nothing to click."""
+    provisioning = ROOT / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text("utf-8"))[
+        "datasources"
+    ]
+    (provider,) = yaml.safe_load((provisioning / "dashboards/clerkwork.yml").read_text("utf-8"))[
+        "providers"
+    ]
+    environment = SERVICES["grafana"]["environment"]
+    places = {
+        inside: ROOT / path
+        for path, inside, _ in (volume.split(":") for volume in SERVICES["grafana"]["volumes"])
+    }
+    folder, _, home = environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"].rpartition("/")
+
+    assert source["url"] == "$PROMETHEUS_URL"
+    assert environment["PROMETHEUS_URL"] == "http://prometheus:9090"
+    assert provider["options"]["path"] == folder
+    assert (places[folder] / home).is_file()
+    assert places["/etc/grafana/provisioning"] == provisioning

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from deploy.document import ERRORS, METRICS, README, with_tables
+from deploy.grafana.write import DASHBOARDS, write_dashboard
 from deploy.metrics import write_metrics
 from schema.http.openapi.reference import write_reference
 
@@ -24,6 +25,13 @@ def test_the_reference_of_errors_is_that_of_the_registry() -> None:
 def test_the_page_of_metrics_is_that_of_the_catalogue() -> None:
     """Nor in this."""
     assert METRICS.read_text(encoding="utf-8") == write_metrics()
+
+
+def test_the_dashboards_are_those_that_are_described() -> None:
+    """Whoever edits one in Grafana finds the place to do it."""
+    assert {path: path.read_text(encoding="utf-8") for path in DASHBOARDS} == {
+        path: write_dashboard(dashboard) for path, dashboard in DASHBOARDS.items()
+    }
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana: described here beside the catalogue, written by `deploy.document`."""
