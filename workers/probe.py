@@ -10,6 +10,7 @@ from aiohttp import web
 from schema.ops.probes import CheckFailedError, add_probes, serving
 from workers.consume import answers
 from workers.describe.serve import add_description
+from workers.progress import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -46,11 +47,16 @@ async def serving_probes(
         if not await answers(consumer.pool):
             raise CheckFailedError("PostgreSQL does not answer")
 
+    watch = Watch([each.control for each in subscriptions], settings)
     app = web.Application()
     add_probes(
         app,
         registry=registry,
-        live={"loop": check_loop},
+        live={
+            "loop": check_loop,
+            "progress": watch.check_turning,
+            "commits": watch.check_commits,
+        },
         ready={"kafka": check_kafka, "postgres": check_database},
     )
     add_description(app)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Record = ConsumerRecord[Any, Any]
     Step = Callable[[Sequence[Record]], Awaitable[None]]
+    Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
 
 log = structlog.get_logger(__name__)
 
@@ -119,6 +120,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     # first event after a silence.
     most = settings.worker_batch_size * feed.batches
     subscriber.get_msg = partial(_fetch, most=most)  # type: ignore[method-assign]  # it has no hook
+    subscriber.get_msg = _noting(subscriber.get_msg, feed.control)  # type: ignore[method-assign]  # the same
     feed.control.find_consumer = lambda: subscriber.consumer
     # A stop waits for who holds FastStream's lock, as each batch does, before the consumer goes.
     feed.control.offsets = Offsets(
@@ -144,6 +146,16 @@ async def _fetch(consumer: AIOKafkaConsumer, *, most: int) -> tuple[Record, ...]
     """Return the records that are there, `most` at most, or wait for the first."""
     found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=most)
     return tuple(chain.from_iterable(found.values()))
+
+
+def _noting(fetch: Fetch, control: Control) -> Fetch:
+    """Return the same, which notes that the loop turns."""
+
+    async def noting(consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
+        control.progress.turn()
+        return await fetch(consumer)
+
+    return noting
 
 
 async def _parse(records: tuple[Record, ...]) -> KafkaMessage:
