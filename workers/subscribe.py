@@ -19,7 +19,7 @@ from workers.confirm import Offsets
 from workers.security import broker_security
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
     from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Record = ConsumerRecord[Any, Any]
     Step = Callable[[Sequence[Record]], Awaitable[None]]
-    Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
+    Fetch = Callable[[AIOKafkaConsumer], Coroutine[Any, Any, tuple[Record, ...]]]
 
 log = structlog.get_logger(__name__)
 
