@@ -84,9 +84,7 @@ async def check_kafka_clock() -> Verdict:
         before_s = time.time()
         answer = await ask(brokers[0], AskQuorum())
         now_s = (before_s + time.time()) / 2
-    places = [place for topic in answer.topics for place in topic.partitions]
-    told = {each.replica_id: each.last_fetch_ms for place in places for each in place.voters}
-    at_ms = next((told.get(place.leader_id, -1) for place in places), -1)
+    at_ms = find_clock(answer.topics)
     if answer.error_code or at_ms < 0:
         return skip(
             f"Kafka does not tell its clock (error {answer.error_code}).",
@@ -106,12 +104,22 @@ async def check_disks() -> Verdict:
             "Kafka does not tell of its log directories.",
             DESCRIBE,
         )
-    ours = sum(
-        partition.bytes for each in found for topic in each.topics for partition in topic.partitions
-    )
-    failed = sum(bool(each.error_code) for each in found)
-    shares = [each.usable_bytes / each.total_bytes for each in found if each.total_bytes > 0]
-    return judge_disks(shares, ours=ours, failed=failed)
+    ours, failed, free = 0, 0, list[float]()
+    for code, _, topics, total, usable, _ in found:
+        failed += bool(code)
+        free += [usable / total] if total > 0 else []
+        ours += sum(size for _, places, _ in topics for _, size, *_ in places)
+    return judge_disks(free, ours=ours, failed=failed)
+
+
+def find_clock(topics: Any) -> int:
+    """Return what the leader says when it has heard of itself: now, in milliseconds; -1 if not."""
+    for _, partitions, _ in topics:
+        for _, _, leader, _, _, voters, *_ in partitions:
+            for replica, _, heard_ms, *_ in voters:
+                if replica == leader:
+                    return int(heard_ms)
+    return -1
 
 
 def judge_disks(free: Sequence[float], *, ours: int, failed: int) -> Verdict:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from deploy.doctor.patient import kafka_admin, kafka_reader
+from deploy.doctor.patient import AwayError, kafka_admin, kafka_reader
 from deploy.doctor.verdict import Verdict, fine, warn, wrong
 from schema.kafka.topics import (
     DEAD_LETTER_TOPICS,
@@ -104,15 +105,19 @@ def judge_others(groups: Mapping[str, Group]) -> Verdict:
         if group.oldest_s > OTHERS[name][1] + LATE_S
     ]
     if late:
-        return warn(f"behind: {', '.join(late)}.", "See the workers' log: clerkwork dlq list.")
+        return warn(f"behind: {', '.join(late)}.", "See the workers' log and /readyz.")
     return fine(f"{len(groups)} consumed, {sum(each.waiting for each in groups.values())} wait")
 
 
 async def measure_group(name: str, topics: Sequence[Topic]) -> Group:
     """Return how a group of the readers of these topics stands."""
     async with kafka_admin() as admin:
-        described: list[Any] = await admin.describe_consumer_groups([name])
-        committed = await admin.list_consumer_group_offsets(name)
+        try:
+            described: list[Any] = await admin.describe_consumer_groups([name])
+            committed = await admin.list_consumer_group_offsets(name)
+        except GroupCoordinatorNotAvailableError as error:
+            # So it is where no group has ever been; being asked, Kafka makes room for them.
+            raise AwayError("Kafka has nobody yet who coordinates groups; ask again") from error
     places = [TopicPartition(each.name, n) for each in topics for n in range(each.partitions)]
     async with kafka_reader() as consumer:
         ends = await consumer.end_offsets(places)

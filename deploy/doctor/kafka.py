@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deploy.topics import Difference
 
-NAMED: Final = 3
+NAMED: Final = 20
 """How many are named where there are more."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from deploy.doctor.verdict import Verdict, fine, warn, wrong
+from deploy.doctor.verdict import Verdict, fine, skip, warn, wrong
 
 ANSWER_S: Final = 2.0
 
@@ -17,7 +17,7 @@ async def check_redis() -> Verdict:
     """Look whether Redis answers, where there is to be one."""
     url = os.environ.get("REDIS_URL")
     if not url:
-        return fine("REDIS_URL is not set: each process counts rate limits for itself")
+        return skip("REDIS_URL is not set: each process counts rate limits for itself.")
     try:
         async with Redis.from_url(
             url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S

@@ -20,14 +20,8 @@ from deploy.doctor.ages import tell_age
 from deploy.doctor.arrivals import judge_arrival
 from deploy.doctor.environment import check_environment
 from deploy.doctor.examine import Check, Finding, examine, explain, has_wrong
-from deploy.doctor.kafka import (
-    Group,
-    Replication,
-    judge_brokers,
-    judge_group,
-    judge_replication,
-    judge_topics,
-)
+from deploy.doctor.groups import Group, judge_group
+from deploy.doctor.kafka import Replication, judge_brokers, judge_replication, judge_topics
 from deploy.doctor.keys import check_public_keys, check_signing_secret, judge_clock
 from deploy.doctor.keys import judge_instance as judge
 from deploy.doctor.patient import AwayError
@@ -41,6 +35,7 @@ from deploy.doctor.postgres import (
 from deploy.doctor.show import show
 from deploy.doctor.verdict import Status, Verdict, fine, warn, wrong
 from deploy.partitions import Month
+from deploy.stack.ports import free_port
 from deploy.tokens import new_private_key, public_key
 from deploy.topics import Difference
 from ingest.settings import IngestSettings
@@ -243,12 +238,16 @@ def test_without_any_environment_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing crashes, everything has a verdict, and the exit code is that of something wrong."""
+    for variable in ("INGEST_PORT", "WORKER_METRICS_PORT", "RELAY_METRICS_PORT", "API_PORT"):
+        _set(monkeypatch, **{variable: str(free_port())})
     code = run.run_doctor(Console(soft_wrap=True), as_json=True)
     told = json.loads(capsys.readouterr().out)
 
     assert code == 1
     assert {each["check"] for each in told if each["status"] == "wrong"} == {"Kafka", "PostgreSQL"}
     assert {each["status"] for each in told} == {"wrong", "skipped"}
+    assert {tuple(each) for each in told} == {("group", "status", "check", "found", "fix")}
+    assert all(each["group"] for each in told)
 
     monkeypatch.setattr(run, "CHECKS", ())
     assert run.run_doctor(Console(), as_json=False) == 0
