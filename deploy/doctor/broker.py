@@ -116,9 +116,9 @@ def find_clock(topics: Any) -> int:
     """Return what the leader says when it has heard of itself: now, in milliseconds; -1 if not."""
     for _, partitions, _ in topics:
         for _, _, leader, _, _, voters, *_ in partitions:
-            for replica, _, heard_ms, *_ in voters:
-                if replica == leader:
-                    return int(heard_ms)
+            heard_ms = {voter[0]: int(voter[2]) for voter in voters}
+            if leader in heard_ms:
+                return heard_ms[leader]
     return -1
 
 
