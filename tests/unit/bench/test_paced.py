@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.bench import paced
 from tests.bench.bench import Server
-from tests.bench.paced import RefusedError, pace, percentiles
+from tests.bench.paced import RefusedError, percentiles
 from tests.bench.wrk import make_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 REQUEST = make_request("GET", "/", {"accept": "*/*"})
+pace = partial(paced.pace, connections=2)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paced, "CONNECTIONS", 2)
     monkeypatch.setattr(paced, "WARM_S", 0.0)
 
 
@@ -46,13 +47,16 @@ async def answering(
 async def test_a_wait_counts_from_when_a_request_was_due() -> None:
     """Who answers nothing for a while keeps those waiting who would have come meanwhile."""
     gate = asyncio.Event()
+    first = asyncio.Event()
 
     async def answer(writer: asyncio.StreamWriter) -> None:
+        if not first.is_set():
+            first.set()
+            asyncio.get_running_loop().call_later(0.3, gate.set)
         await gate.wait()
         writer.write(OK + b"{}")
 
     async with answering(answer) as server:
-        asyncio.get_running_loop().call_later(0.3, gate.set)
         waits = await pace(server, [REQUEST], rate=100, seconds=0.5)
 
     assert len(waits) == 50
