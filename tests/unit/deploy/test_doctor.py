@@ -57,7 +57,7 @@ def _differs(setting: str) -> list[Difference]:
     return [Difference(topic=USER_EVENTS, setting=setting, found="1", declared="2")]
 
 
-def _arrival(age: timedelta) -> Arrival:
+def _arrival(age: timedelta, *, took_s: float = 0.0) -> Arrival:
     stored = datetime.now(UTC) - age
     return Arrival(
         event_id="msg_1",
@@ -66,6 +66,7 @@ def _arrival(age: timedelta) -> Arrival:
         instance_id=None,
         stored_ms=int(stored.timestamp() * 1000),
         fault=None,
+        occurred_ms=int((stored.timestamp() - took_s) * 1000),
     )
 
 
@@ -109,6 +110,14 @@ def _arrival(age: timedelta) -> Arrival:
         (judge_relay(active=False, pending=3, lag_s=9), "wrong", "No relay is", "clerkwork relay"),
         (judge_relay(active=True, pending=3, lag_s=90), "warning", "the oldest for 90 s", "log"),
         (judge_arrival(_arrival(timedelta(minutes=5))), "ok", "user.created 5 min ago", None),
+        (
+            judge_arrival(_arrival(timedelta(minutes=5), took_s=7)),
+            *("ok", "5 min ago, 7.0 s from Clerk", None),
+        ),
+        (
+            judge_arrival(_arrival(timedelta(minutes=5), took_s=-90)),
+            *("warning", "90.0 s before Clerk sent it", "NTP"),
+        ),
         (judge_arrival(_arrival(timedelta(days=3))), "warning", "3 d ago", "it is enabled"),
         (judge_arrival(None), "warning", "none among", "clerkwork connect"),
         (judge(DEVELOPMENT, key="sk_test_1", expected=None), "ok", "ins_1, development", None),
