@@ -19,7 +19,7 @@ from workers.confirm import Offsets
 from workers.security import broker_security
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
     from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Record = ConsumerRecord[Any, Any]
     Step = Callable[[Sequence[Record]], Awaitable[None]]
-    Fetch = Callable[[AIOKafkaConsumer], Coroutine[Any, Any, tuple[Record, ...]]]
+    Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     # first event after a silence.
     most = settings.worker_batch_size * feed.batches
     subscriber.get_msg = partial(_fetch, most=most)  # type: ignore[method-assign]  # it has no hook
-    subscriber.get_msg = _noting(subscriber.get_msg, feed.control)  # type: ignore[method-assign]  # the same
+    subscriber.get_msg = partial(_note, subscriber.get_msg, feed.control)  # type: ignore[method-assign]  # the same
     feed.control.find_consumer = lambda: subscriber.consumer
     # A stop waits for who holds FastStream's lock, as each batch does, before the consumer goes.
     feed.control.offsets = Offsets(
@@ -148,14 +148,10 @@ async def _fetch(consumer: AIOKafkaConsumer, *, most: int) -> tuple[Record, ...]
     return tuple(chain.from_iterable(found.values()))
 
 
-def _noting(fetch: Fetch, control: Control) -> Fetch:
-    """Return the same, which notes that the loop turns."""
-
-    async def noting(consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
-        control.progress.turn()
-        return await fetch(consumer)
-
-    return noting
+async def _note(fetch: Fetch, control: Control, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
+    """Fetch, and note that the loop turns."""
+    control.progress.turn()
+    return await fetch(consumer)
 
 
 async def _parse(records: tuple[Record, ...]) -> KafkaMessage:

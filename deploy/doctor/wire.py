@@ -3,6 +3,9 @@
 None changes anything. https://kafka.apache.org/protocol
 """
 
+# aiokafka declares properties where its own answers have attributes.
+# pyright: reportIncompatibleMethodOverride=false, reportAssignmentType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final

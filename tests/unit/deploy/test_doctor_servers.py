@@ -139,7 +139,7 @@ def test_a_version_is_told_by_what_came_with_it() -> None:
 
 def test_a_clock_is_told_by_who_leads() -> None:
     """The others have heard something earlier; without a leader nobody tells."""
-    voters = [(1, 9, 1000, 0, {}), (2, 9, 2000, 0, {})]
+    voters = [(1, 9, 1000, 0), (2, 9, 2000, 0)]
 
     assert find_clock([("m", [(0, 0, 2, 1, 9, voters, [], {})], {})]) == 2000
     assert find_clock([("m", [(0, 0, -1, 1, 9, voters, [], {})], {})]) == -1
