@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _SQL: Final = named_statements(__file__)
 
-_ENDED: Final = frozenset({"ended", "removed", "revoked", "replaced", "expired", "abandoned"})
+ENDED: Final = frozenset({"ended", "removed", "revoked", "replaced", "expired", "abandoned"})
 """Statuses of a session that no token of it outlives. A session that is not here yet is good."""
 
 
@@ -179,7 +179,7 @@ class Gate:
         said = await callers.find(key)
         return Found(
             standing=said.standing if said else None,
-            session_ended=said is not None and said.session_status in _ENDED,
+            session_ended=said is not None and said.session_status in ENDED,
             read_at=now,
         )
 

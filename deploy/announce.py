@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Final
 
 from deploy.sign import new_event_id, sign
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 DEVELOPMENT_USER: Final = "user_development"
 """Whom the printed webhook creates and the printed token belongs to."""
 TOKEN_MINUTES: Final = 60
+PATIENCE_S: Final = 10.0
+"""How long the desk may take to answer."""
 
 
 def announce(system: System, console: Console) -> None:
@@ -26,6 +29,7 @@ def announce(system: System, console: Console) -> None:
         "webhooks": system.webhooks_url,
         "commands": system.commands_url,
         "API": system.api_url,
+        **({"desk": system.desk_url} if system.desk_url else {}),
         "metrics": " · ".join(f"{each.url}/metrics" for each in system.services.named.values()),
         "topics": f"{system.services.named['worker'].url}/asyncapi",
         "Kafka": system.stack.bootstrap_servers,
@@ -41,6 +45,7 @@ def announce(system: System, console: Console) -> None:
     if system.believes_us:
         _paste(console, "Who it creates, asked with a development token:", me_command(system))
         _paste(console, "A post of theirs:", post_command(system))
+        _invite(system, console)
     if system.stack.postgres:
         _paste(console, "For the other commands, in another terminal:", _exports(system))
     data = system.wishes.data
@@ -69,6 +74,32 @@ def post_command(system: System) -> str:
     body = json.dumps({"title": "Hello", "body": "Written by command.", "status": "published"})
     options = [*_sign_in(system), "-H", "Content-Type: application/json", "-d", body]
     return shlex.join(["curl", "-sS", f"{system.commands_url}/v1/posts", *options])
+
+
+def desk_address(system: System) -> str | None:
+    """Return where the development user signs in to the desk, once; None without a desk."""
+    if not system.desk_url:
+        return None
+    token = mint_token(system.private_key, user_id=DEVELOPMENT_USER, minutes=TOKEN_MINUTES)
+    request = urllib.request.Request(  # noqa: S310 - our own URL
+        f"{system.desk_url}/sign-in/codes",
+        method="POST",
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - our own URL
+        address: str = json.load(answer)["url"]
+    return address
+
+
+def _invite(system: System, console: Console) -> None:
+    """Say where the desk is; its user is an administrator once the webhook has arrived."""
+    try:
+        address = desk_address(system)
+    except OSError as error:
+        console.print(f"\nThe desk does not answer ({type(error).__name__}): see its log.")
+        return
+    if address:
+        _paste(console, "The desk, for who has sent that webhook; good once, for 10 min:", address)
 
 
 def _sign_in(system: System) -> list[str]:

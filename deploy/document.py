@@ -1,7 +1,8 @@
 """Write what is for people and made from code: `python -m deploy.document`.
 
 That is the README's configuration table, from the settings classes, its table of what was measured
-and those of docs/scale.md, from `tests/bench/measured.json`, and the reference of errors.
+and those of docs/scale.md, from `tests/bench/measured.json`, and the references of errors and of
+metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pydantic_core import PydanticUndefined
 from api.settings import ApiSettings
 from deploy.backfill.settings import BackfillSettings
 from deploy.canary.settings import CanarySettings
+from deploy.desk.settings import BrowserDeskSettings
 from deploy.maintain.run import MaintainSettings
+from deploy.metrics import write_metrics
 from deploy.reconcile.settings import ReconcileSettings
 from ingest.settings import IngestSettings
 from schema.http.openapi.reference import write_reference
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 README: Final = Path(__file__).parents[1] / "README.md"
 ERRORS: Final = Path(__file__).with_name("docs") / "errors.md"
+METRICS: Final = ERRORS.with_name("metrics.md")
 PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "ingest": IngestSettings,
     "worker": WorkerSettings,
@@ -36,6 +40,7 @@ PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "api": ApiSettings,
     "maintain": MaintainSettings,
     "canary": CanarySettings,
+    "desk": BrowserDeskSettings,
     "backfill": BackfillSettings,
     "reconcile": ReconcileSettings,
 }
@@ -98,4 +103,5 @@ def _default(field: FieldInfo) -> str:
 if __name__ == "__main__":
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
     ERRORS.write_text(write_reference(), encoding="utf-8")
+    METRICS.write_text(write_metrics(), encoding="utf-8")
     write_scale()

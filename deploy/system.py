@@ -16,7 +16,7 @@ from deploy.stack.ports import LOOPBACK
 from deploy.tokens import ISSUER, public_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from deploy.stack import Stack
@@ -29,6 +29,7 @@ MODULES: Final = {
     "relay": "workers.relay",
     "api": "api",
     "canary": "deploy.canary",
+    "desk": "deploy.desk",
 }
 """Process -> what Python runs, in the order in which they are started."""
 _SECRET_KEY: Final = "CLERK_SECRET_KEY"  # noqa: S105 - the name of a variable
@@ -47,6 +48,8 @@ class Wishes:
     relay_port: int = 9102
     canary_port: int | None = 9103
     """None: no canary flies."""
+    desk_port: int | None = 8082
+    """None: there is no desk."""
     kafka_port: int | None = None
     """None takes a free one, as for PostgreSQL."""
     postgres_port: int | None = None
@@ -87,6 +90,12 @@ class System:
         return self.services.named["api"].url
 
     @property
+    def desk_url(self) -> str | None:
+        """Where the desk is, if there is one."""
+        desk = self.services.named.get("desk")
+        return desk.url if desk else None
+
+    @property
     def believes_us(self) -> bool:
         """Whether both doors take tokens that `private_key` signed."""
         return not _has_clerk_keys(self.wishes.environment)
@@ -122,6 +131,8 @@ def describe_system(wishes: Wishes, *, stack: Stack, logs: Path) -> System:
     }
     if wishes.canary_port is not None:
         variables["canary"] = _of_canary(wishes, signing_secret)
+    if wishes.desk_port is not None:
+        variables["desk"] = _of_desk(wishes, variables) | tokens
     return System(
         stack=stack,
         services=Services(
@@ -200,6 +211,18 @@ def _of_canary(wishes: Wishes, signing_secret: str) -> dict[str, str]:
         "CANARY_METRICS_HOST": LOOPBACK,
         "CANARY_METRICS_PORT": str(wishes.canary_port),
         "CLERK_WEBHOOK_SIGNING_SECRET": signing_secret,
+    }
+
+
+def _of_desk(wishes: Wishes, others: Iterable[str]) -> dict[str, str]:
+    """Show what the other processes tell of themselves."""
+    ports = {name: getattr(wishes, f"{name}_port") for name in others}
+    return {
+        "DESK_HOST": LOOPBACK,
+        "DESK_PORT": str(wishes.desk_port),
+        "DESK_TARGETS": ",".join(
+            f"{name}=http://{LOOPBACK}:{port}" for name, port in ports.items()
+        ),
     }
 
 

@@ -57,7 +57,7 @@ def running_system(wishes: Wishes, console: Console) -> Iterator[System]:
         with _timed(console, "Migrating the database, creating topics"):
             asyncio.run(_prepare(stack, console))
         system = describe_system(wishes, stack=stack, logs=data / "logs")
-        with _timed(console, "Starting ingest, worker, relay, api"):
+        with _timed(console, "Starting the processes"):
             running.enter_context(system.services.running())
         running.callback(wishes.home.forget)
         wishes.home.remember(

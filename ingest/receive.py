@@ -23,6 +23,7 @@ from schema.http.errors import HttpError
 from schema.http.ready import Ready
 from schema.http.request_ids import REQUEST_ID
 from schema.http.sources import source_of
+from schema.kafka.changes import is_canary
 from schema.kafka.producer import BrokerUnavailableError, Record, Stored
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Receiver:
     def _acknowledge(self, event_id: str, *, prepared: Prepared, stored: Stored) -> web.Response:
         status, (topic, partition, offset) = prepared.status, stored
         self.metrics.stored[status].inc()
+        if not (prepared.reaches and is_canary(prepared.reaches[0])):
+            self.metrics.last_webhook.set_to_current_time()
         place = {"topic": topic, "partition": partition, "offset": offset}
         log.info("webhook_stored", status=status, event_id=event_id, **place)
         answer = {"status": status, "id": event_id, **place}

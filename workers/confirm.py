@@ -119,8 +119,9 @@ class Offsets:
         offsets = {place: offset for place, offset in due.offsets.items() if place in owned}
         try:
             if consumer and offsets:
-                async with asyncio.timeout(COMMIT_TIMEOUT_S):
-                    await consumer.commit(offsets)
+                with self._metrics.commit_seconds.time():
+                    async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                        await consumer.commit(offsets)
                 self._metrics.committed.inc()
         except (KafkaError, TimeoutError) as error:
             # The rows are committed: whoever reads these records again changes nothing.

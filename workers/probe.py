@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from schema.ops.probes import CheckFailedError, add_probes, serving
+from schema.ops.share import share_metrics
 from workers.consume import answers
 from workers.describe.serve import add_description
 from workers.progress import Watch
@@ -58,7 +59,13 @@ async def serving_probes(
             "commits": watch.check_commits,
         },
         ready={"kafka": check_kafka, "postgres": check_database},
+        share=share_metrics(settings, "worker", registry),
     )
     add_description(app)
-    async with serving(app, host=settings.worker_metrics_host, port=settings.worker_metrics_port):
+    async with serving(
+        app,
+        host=settings.worker_metrics_host,
+        port=settings.worker_metrics_port,
+        reuse_port=settings.metrics_share is not None,
+    ):
         yield

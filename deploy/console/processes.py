@@ -43,6 +43,14 @@ def api() -> None:
 
 
 @app.command(group=SINGLE)
+def desk() -> None:
+    """Serve the desk: pipeline, events and dead letters in an operator's browser."""
+    from deploy.desk.__main__ import main
+
+    main()
+
+
+@app.command(group=SINGLE)
 def canary(*, once: Annotated[bool, Parameter(negative=())] = False) -> int:
     """Send an event of nobody's the whole way, again and again, and measure how long it takes.
 

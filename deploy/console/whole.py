@@ -22,6 +22,7 @@ def up(
     worker_port: int = 9101,
     relay_port: int = 9102,
     canary_port: int = 9103,
+    desk_port: int = 8082,
     kafka_port: int | None = None,
     postgres_port: int | None = None,
 ) -> int:
@@ -44,6 +45,8 @@ def up(
         Where the relay shows its metrics.
     canary_port
         Where the canary shows how long events take.
+    desk_port
+        Where operators find the desk, in a browser.
     kafka_port
         Where Kafka listens; a free port unless given.
     postgres_port
@@ -59,6 +62,7 @@ def up(
         worker_port=worker_port,
         relay_port=relay_port,
         canary_port=canary_port,
+        desk_port=desk_port,
         kafka_port=kafka_port,
         postgres_port=postgres_port,
     )

@@ -79,6 +79,7 @@ def _wishes(data: Path) -> Wishes:
         worker_port=worker_port,
         relay_port=relay_port,
         canary_port=None,  # what it leaves in the ledger is nobody's plan
+        desk_port=None,
         environment={
             name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)
         },

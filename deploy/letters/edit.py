@@ -57,7 +57,7 @@ def run_edit(name: str, *, assignments: Sequence[str], yes: bool, console: Conso
     configure_logs(settings.model_copy(update={"log_level": "ERROR"}))
     with refusing_in_words():
         found = asyncio.run(_find(settings, name))
-    letter = _require_waiting(found)
+    letter = require_waiting(found)
     new = _change(letter.value or b"null", assignments)
     difference = differ(letter.value, new, context=0 if assignments else 3)
     if not difference:
@@ -106,7 +106,8 @@ def _prepare_anew(letter: ConsumerRecord[Any, Any], payload: bytes) -> Record:
     return prepared.record._replace(headers=headers)
 
 
-def _require_waiting(found: Found) -> ConsumerRecord[Any, Any]:
+def require_waiting(found: Found) -> ConsumerRecord[Any, Any]:
+    """Return the record of a letter that can be edited. Raises OperatorError."""
     if found.row["state"] not in _WAITING:
         raise OperatorError(f"The letter is {found.row['state']} already.")
     if found.record is None:
@@ -144,23 +145,34 @@ async def _find(settings: DeskSettings, name: str) -> Found:
 
 async def _send(settings: DeskSettings, found: Found, *, record: Record) -> None:
     async with opened_desk(settings) as desk:
-        operation = await _take(desk, found)
-        try:
-            await desk.producer.send(record)
-        except BrokerUnavailableError:
-            await give_back(desk.connection, operation)
-            raise OperatorError("Kafka does not take the edited copy. Try again later.") from None
-        await settle(desk.connection, operation, places=[found.place], state="replayed")
-        await finish(desk.connection, operation)
+        await send_edited(desk, found, record=record)
 
 
-async def _take(desk: Desk, found: Found) -> Operation:
+async def send_edited(
+    desk: Desk, found: Found, *, record: Record, operator: str | None = None
+) -> Operation:
+    """Send the edited copy of a letter, and mark the letter as replayed. Raises OperatorError.
+
+    `operator` is who does, where it is not the user of this process.
+    """
+    operation = await _take(desk, found, operator=operator or who())
+    try:
+        await desk.producer.send(record)
+    except BrokerUnavailableError:
+        await give_back(desk.connection, operation)
+        raise OperatorError("Kafka does not take the edited copy. Try again later.") from None
+    await settle(desk.connection, operation, places=[found.place], state="replayed")
+    await finish(desk.connection, operation)
+    return operation
+
+
+async def _take(desk: Desk, found: Found, *, operator: str) -> Operation:
     """Take the letter, and write into the audit who does and which it is; not what was changed."""
     operation = new_id()
     await lock(desk.connection, operation)
     selection = {"event": found.row["event_id"], "letter": str(found.place)}
     taken = await desk.connection.fetchval(
-        _SQL["take_letter"], *found.place, operation, who(), write_selection(selection)
+        _SQL["take_letter"], *found.place, operation, operator, write_selection(selection)
     )
     if not taken:
         raise OperatorError("Somebody else has just dealt with the letter.")

@@ -14,7 +14,12 @@ from schema.kafka.topics import SOURCES
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
+    import asyncpg
+    from aiokafka import AIOKafkaConsumer
+
     from deploy.letters.desk import Desk
+
+    Connection = asyncpg.Connection[asyncpg.Record]
 
 _SQL: Final = over_matching(read_statements(__file__))
 _GOALS: Final = [topic.name for topic in SOURCES]
@@ -38,30 +43,35 @@ class Plan:
         return self.letters + self.gone
 
 
-async def plan_replay(desk: Desk, selection: Selection) -> Plan:
+async def plan_replay(
+    connection: Connection, consumer: AIOKafkaConsumer, selection: Selection
+) -> Plan:
     """Find out what a replay would do. Raises OperatorError."""
     arguments = _arguments(selection)
-    rows = await desk.connection.fetch(_SQL["count_by_partition"], *arguments)
+    rows = await connection.fetch(_SQL["count_by_partition"], *arguments)
     last = {TopicPartition(row["topic"], row["partition"]): row["last"] for row in rows}
-    beginnings = await find_beginnings(desk.consumer, last) if last else {}
+    beginnings = await find_beginnings(consumer, last) if last else {}
     columns: list[list[Any]] = [[], [], []]
     for partition, first in beginnings.items():
         for column, value in zip(columns, (*partition, first), strict=True):
             column.append(value)
-    gone = await desk.connection.fetchval(_SQL["count_gone"], *arguments, *columns)
-    astray = await desk.connection.fetchval(_SQL["count_astray"], *arguments[:-1])
+    gone = await connection.fetchval(_SQL["count_gone"], *arguments, *columns)
+    astray = await connection.fetchval(_SQL["count_astray"], *arguments[:-1])
     return Plan(letters=sum(row["letters"] for row in rows) - gone, gone=gone, astray=astray)
 
 
-async def take(desk: Desk, selection: Selection) -> Operation:
-    """Begin a replay: take the letters, and write into the audit who does and what was asked."""
+async def take(desk: Desk, selection: Selection, *, operator: str | None = None) -> Operation:
+    """Begin a replay: take the letters, and write into the audit who does and what was asked.
+
+    `operator` is who, where it is not the user of this process.
+    """
     operation = new_id()
     await lock(desk.connection, operation)
     planned = await desk.connection.fetchval(
         _SQL["take_letters"],
         *_arguments(selection),
         operation,
-        who(),
+        operator or who(),
         write_selection(selection.describe()),
     )
     return Operation(id=operation, action="replay", planned=planned)

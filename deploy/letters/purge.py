@@ -23,15 +23,20 @@ async def plan_purge(connection: Connection, selection: Selection) -> int:
     )
 
 
-async def purge(connection: Connection, selection: Selection) -> Operation:
-    """Give letters up, the oldest first where there is a limit; in one statement with the audit."""
+async def purge(
+    connection: Connection, selection: Selection, *, operator: str | None = None
+) -> Operation:
+    """Give letters up, the oldest first where there is a limit; in one statement with the audit.
+
+    `operator` is who does, where it is not the user of this process.
+    """
     operation = new_id()
     done = await connection.fetchval(
         _SQL["purge_letters"],
         *selection.arguments(),
         selection.limit,
         operation,
-        who(),
+        operator or who(),
         write_selection(selection.describe()),
     )
     return Operation(id=operation, action="purge", planned=done, done=done)

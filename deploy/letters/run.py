@@ -88,7 +88,7 @@ def run_replay(selection: Selection, wishes: Wishes, *, console: Console) -> int
     """Replay letters, after asking where they are many."""
 
     async def plan(desk: Desk) -> Plan:
-        return await plan_replay(desk, selection)
+        return await plan_replay(desk.connection, desk.consumer, selection)
 
     async def act(desk: Desk) -> None:
         await _carry_out(desk, await take(desk, selection), wishes=wishes, console=console)

@@ -49,15 +49,30 @@ async def find_letter(connection: Connection, name: str, *, consumer: AIOKafkaCo
     Raises OperatorError when there is none.
     """
     place = read_place(name)
+    row: Mapping[str, Any] | None
     if place:
-        row = await connection.fetchrow(_SQL["find_by_place"], *place)
+        row = await find_row(connection, place)
     else:
-        row = await connection.fetchrow(_SQL["find_by_event"], name)
+        row = _as_values(await connection.fetchrow(_SQL["find_by_event"], name))
     if row is None:
         raise OperatorError(f"There is no dead letter {one_line(name)}.")
+    return await find_record(row, consumer=consumer)
+
+
+async def find_row(connection: Connection, place: Place) -> Mapping[str, Any] | None:
+    """Return what the index says of the letter at a place; None where there is none."""
+    return _as_values(await connection.fetchrow(_SQL["find_by_place"], *place))
+
+
+async def find_record(row: Mapping[str, Any], *, consumer: AIOKafkaConsumer) -> Found:
+    """Return the letter of a row of the index, with its record. Raises OperatorError."""
     found = Place(*(row[each] for each in _PLACED))
     records = await fetch_letters(consumer, {found: row["event_id"]})
-    return Found(row=dict(row), record=records.get(found))
+    return Found(row=row, record=records.get(found))
+
+
+def _as_values(row: asyncpg.Record | None) -> Mapping[str, Any] | None:
+    return dict(row) if row else None
 
 
 async def _find(settings: DeskSettings, name: str) -> Found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -87,12 +87,11 @@ def _size(width: int) -> Mapping[str, object]:
     return {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Start the browser once."""
+@contextmanager
+def opened_browser(profile: Path) -> Iterator[Browser]:
+    """Have a browser while the context lasts."""
     options = ChromeOptions()
     options.binary_location = find_program("chromium", package="chromium")
-    profile: Path = tmp_path_factory.mktemp("browser")
     for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -100,8 +99,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     driver = Chrome(options=options, service=service)
     driver.set_page_load_timeout(30)
     driver.set_script_timeout(10)
-    yield Browser(driver)
-    driver.quit()
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Start the browser once."""
+    with opened_browser(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
 
 
 @pytest.fixture

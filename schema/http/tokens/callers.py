@@ -59,14 +59,17 @@ class Authenticator:
             authorization=headers.get("Authorization"),
             cookie=request.cookies.get(COOKIE) if "Cookie" in headers else None,
         )
-        caller = await self._believe(token, machines=machines and self._rules.machines)
+        caller = await self.believe(token, machines=machines and self._rules.machines)
         request[CALLER] = caller
         organization = caller.organization.id if caller.organization else None
         await charge(request, user=caller.clerk_id, organization=organization)
         return caller
 
-    async def _believe(self, token: str, *, machines: bool) -> Caller:
-        """Return whose `token` is, which need not be verified again while its key is trusted."""
+    async def believe(self, token: str, *, machines: bool) -> Caller:
+        """Return whose `token` is, which need not be verified again while its key is trusted.
+
+        Raises UnauthenticatedError, KeysUnavailableError.
+        """
         known = self._memo.find(token, machines=machines)
         key_id = known.key_id if known else read_key_id(token, machines=machines)
         try:

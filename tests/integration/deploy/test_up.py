@@ -64,6 +64,7 @@ def _running_up(
             *(f"--ingest-port={ingest_port}", f"--api-port={api_port}"),
             *(f"--worker-port={free_port()}", f"--relay-port={free_port()}"),
             f"--canary-port={canary_port or free_port()}",
+            f"--desk-port={free_port()}",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -139,6 +140,9 @@ def test_a_webhook_becomes_a_user_and_stays_one_over_restarts(tmp_path: Path) ->
             time.sleep(0.1)
         assert (found[0], found[1]["first_name"]) == (200, "Ada")
         assert sum(line.startswith("curl ") for line in up.said) == 3
+        (desk,) = [line for line in up.said if "/sign-in?code=" in line]
+        with urllib.request.urlopen(desk, timeout=10) as answer:  # noqa: S310 - our own URL
+            assert b'name="code"' in answer.read()
         assert _post_as_ada(data, ingest_port) == 202
         while (seen := _canary_seen(canary_port)) != {*CANARY_STATIONS}:
             assert time.monotonic() < give_up, seen
@@ -167,6 +171,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
                 *(sys.executable, "-m", "deploy", "up", "--data", str(tmp_path / "data")),
                 *(f"--ingest-port={free_port()}", f"--api-port={port}"),
                 *(f"--worker-port={free_port()}", f"--relay-port={free_port()}"),
+                f"--desk-port={free_port()}",
             ],
             capture_output=True,
             check=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ingest.app import build_app
 from ingest.receive import MAX_BODY_BYTES
 from ingest.settings import IngestSettings
+from schema.kafka.changes import CANARY_PREFIX
 from schema.kafka.headers import read_headers
 from tests.documenting import watch
 from tests.factories import (
@@ -198,10 +200,23 @@ async def test_every_answer_is_counted(client: Client) -> None:
     await _post(client, body, {})
     async with client.get("/metrics") as response:
         text = await response.text()
+    last = re.search(r"^clerkwork_webhook_last_timestamp_seconds (\S+)$", text, re.MULTILINE)
 
+    assert last
+    assert time.time() - float(last[1]) < 30
     assert 'clerkwork_webhooks_total{answer="accepted"} 1.0' in text
     assert 'clerkwork_webhooks_total{answer="unsupported_media_type"} 1.0' in text
     assert 'clerkwork_webhooks_total{answer="broker_unavailable"} 0.0' in text
+
+
+async def test_a_canary_is_no_sign_that_clerk_delivers(client: Client) -> None:
+    """Where a canary flies, that Clerk has gone silent is seen all the same."""
+    body = user_event(f"{CANARY_PREFIX}-test-0", at=0)
+    status, *_ = await _post(client, body, sign(body))
+
+    assert status == 202
+    async with client.get("/metrics") as metrics:
+        assert "\nclerkwork_webhook_last_timestamp_seconds 0.0\n" in await metrics.text()
 
 
 async def test_without_kafka_nothing_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,45 @@ async def test_a_missing_table_makes_the_worker_wait(
     assert (await until(lambda: _get(f"{worker}/readyz"), lambda a: a[0] == 200))[0] == 200
 
 
+async def test_what_waits_is_told_with_its_age(
+    worker: str, producer: AIOKafkaProducer, database: Database
+) -> None:
+    """Also what came while the loop had no eye for it; and where the loop's time went."""
+    user_id = new_user_id()
+
+    async def sums() -> dict[str, float]:
+        _, text = await _get(f"{worker}/metrics")
+        found = dict.fromkeys(("records", "seconds", "waited", "applied", "commits"), 0.0)
+        names = {
+            "clerkwork_lag_records{": "records",
+            "clerkwork_lag_seconds{": "seconds",
+            'clerkwork_loop_seconds_total{step="wait"}': "waited",
+            'clerkwork_loop_seconds_total{step="apply"}': "applied",
+            "clerkwork_commit_seconds_count ": "commits",
+        }
+        for line in text.splitlines():
+            for begins, name in names.items():
+                if line.startswith(begins):
+                    found[name] += float(line.rpartition(" ")[2])
+        return found
+
+    await until(sums, lambda found: found["records"] == 0)
+    before = await sums()
+    await database.execute("ALTER TABLE events RENAME TO forgotten")
+    await _publish(producer, user_id, user_event(user_id, at=0))
+    await until(lambda: _get(f"{worker}/readyz"), lambda answer: answer[0] == 503)
+    for number in (1, 2):
+        await _publish(producer, user_id, user_event(user_id, at=number))
+    await until(sums, lambda found: found["records"] == 3 and found["seconds"] > 3)
+    await database.execute("ALTER TABLE forgotten RENAME TO events")
+
+    after = await until(sums, lambda found: found["records"] == 0)
+    assert after["seconds"] == 0
+    assert after["waited"] - before["waited"] > 1
+    assert after["applied"] > before["applied"]
+    await until(sums, lambda found: found["commits"] > before["commits"])
+
+
 async def test_a_bug_stops_the_line_and_loses_nothing(
     worker: str,
     producer: AIOKafkaProducer,

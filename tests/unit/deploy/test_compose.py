@@ -24,6 +24,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from api.settings import ApiSettings
 from deploy.canary.settings import CanarySettings
+from deploy.desk.settings import BrowserDeskSettings
 from ingest.settings import IngestSettings
 from schema.ops.metrics import new_registry
 from schema.ops.probes import add_probes
@@ -47,6 +48,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "relay": RelaySettings,
     "api": ApiSettings,
     "canary": CanarySettings,
+    "desk": BrowserDeskSettings,
 }
 OURS = tuple(SETTINGS)
 ONE_SHOTS = ("migrate", "topics")
@@ -56,6 +58,7 @@ PORTS = {
     "relay": "relay_metrics_port",
     "api": "api_port",
     "canary": "canary_metrics_port",
+    "desk": "desk_port",
 }
 
 OPERATOR = {
@@ -288,7 +291,7 @@ def test_kafka_is_told_once_where_it_is() -> None:
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     for name, address in advertised.items():
         assert address.endswith(listeners[name])
-    for service in ("topics", "ingest", "worker", "relay", "api", "canary"):
+    for service in ("topics", "ingest", "worker", "relay", "api", "canary", "desk"):
         assert environment_of(service, OPERATOR)["KAFKA_BOOTSTRAP_SERVERS"] in advertised.values()
 
 
@@ -297,7 +300,7 @@ def test_the_database_is_the_one_that_postgres_makes(password: dict[str, str]) -
     """The URL holds the user, the password and the database that the image creates."""
     made = environment_of("postgres", password)
 
-    for service in ("migrate", "worker", "relay", "api"):
+    for service in ("migrate", "worker", "relay", "api", "desk"):
         url = urlsplit(environment_of(service, OPERATOR | password)["DATABASE_URL"])
 
         assert (made["POSTGRES_USER"], made["POSTGRES_PASSWORD"]) == (url.username, url.password)

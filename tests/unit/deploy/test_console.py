@@ -193,9 +193,10 @@ def test_each_process_is_told_its_port_and_its_servers(tmp_path: Path) -> None:
     """And they start in the order of the walk."""
     services = _describe(tmp_path, _make_stack(), PATH="/bin")
 
-    assert list(services) == ["ingest", "worker", "relay", "api", "canary"]
+    assert list(services) == ["ingest", "worker", "relay", "api", "canary", "desk"]
     assert services["canary"].environment["CANARY_API_URL"] == services["api"].url
     assert services["ingest"].environment["INGEST_PORT"] == "8080"
+    assert services["desk"].environment["DESK_TARGETS"].count("=http://") == 5
     for service in services.values():
         assert service.environment["KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
         assert service.environment["DATABASE_URL"] == "postgresql://u:p@db/d"
@@ -211,7 +212,7 @@ def test_a_real_clerk_is_believed_beside_us(tmp_path: Path) -> None:
     assert secrets == f"{ours},whsec_theirs"
 
 
-@pytest.mark.parametrize("door", ["ingest", "api"])
+@pytest.mark.parametrize("door", ["ingest", "api", "desk"])
 def test_real_sessions_replace_development_tokens(tmp_path: Path, door: str) -> None:
     """Each door has one source of keys; ours gives way."""
     stack = _make_stack()

@@ -1,0 +1,1 @@
+"""Find what pages show: rows of PostgreSQL and records of Kafka, as values."""
