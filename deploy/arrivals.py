@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
@@ -50,6 +51,13 @@ class Arrival:
     """When Kafka had it, in milliseconds since 1970."""
     fault: str | None
     """Why it is in quarantine; None where it is not."""
+    occurred_ms: int | None = None
+    """When it happened, as Clerk's clock has it; in milliseconds since 1970."""
+
+    @property
+    def took_s(self) -> float | None:
+        """How long it took from Clerk to Kafka, if known; less than 0 where clocks differ."""
+        return None if self.occurred_ms is None else (self.stored_ms - self.occurred_ms) / 1000
 
     @property
     def age_s(self) -> float:
@@ -72,7 +80,15 @@ def read_arrival(record: ConsumerRecord[Any, Any]) -> Arrival | None:
         instance_id=None if source == SOURCE else source,
         stored_ms=record.timestamp,
         fault=headers.get("x-error-code") if record.topic == UNREADABLE.name else None,
+        occurred_ms=_read_time(headers.get("ce_time")),
     )
+
+
+def _read_time(text: str | None) -> int | None:
+    try:
+        return round(datetime.fromisoformat(text or "").timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 async def find_latest(

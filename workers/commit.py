@@ -15,6 +15,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from faststream import BaseMiddleware
 
 from schema.kafka.topics import GROUP
+from workers.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,8 @@ class Control(ConsumerRebalanceListener):
         """Finds the consumer, which FastStream builds only when it starts."""
         self.offsets: Offsets | None = None
         """Commits what is dealt with."""
+        self.progress = Progress()
+        """Knows when the loop has turned last."""
         self.revocations = 0
         """How often partitions were taken away."""
         self._interrupted = asyncio.Event()
@@ -68,11 +71,18 @@ class Control(ConsumerRebalanceListener):
 
     def begin(self) -> None:
         """Note that a batch is in flight."""
+        self.progress.turn()
         self._idle.clear()
 
     def end(self) -> None:
         """Note that no batch is in flight."""
+        self.progress.turn()
         self._idle.set()
+
+    @property
+    def unconfirmed_s(self) -> float:
+        """For how long something has waited for a commit that succeeds."""
+        return self.offsets.unconfirmed_s if self.offsets else 0.0
 
     @property
     def hurried(self) -> bool:
@@ -82,6 +92,7 @@ class Control(ConsumerRebalanceListener):
 
     async def sleep(self, seconds: float) -> None:
         """Wait; raises InterruptedWaitError at once when there is no more reason to."""
+        self.progress.turn(rest_s=seconds)
         if not await self.pause(seconds):
             raise InterruptedWaitError
 

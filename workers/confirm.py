@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -65,11 +66,19 @@ class Offsets:
         self._hold = hold
         self._due = _Due()
         self._task: asyncio.Task[None] | None = None
+        self._since_s: float | None = None
+
+    @property
+    def unconfirmed_s(self) -> float:
+        """For how long something has been due while no commit has succeeded; 0 where all is."""
+        return 0.0 if self._since_s is None else time.monotonic() - self._since_s
 
     def confirm(self, offsets: Mapping[TopicPartition, int], *, records: int) -> None:
         """Have these committed soon: so many records are dealt with."""
         self._uncommitted.inc(records)
         self._due |= _Due(offsets=dict(offsets), records=records)
+        if self._since_s is None:
+            self._since_s = time.monotonic()
         if self._task is None:
             holding = contextlib.ExitStack()
             # Before the batch lets go, which the task is too late for.
@@ -88,6 +97,7 @@ class Offsets:
             self._task.cancel()
             self._task = None
         self._due = _Due()
+        self._since_s = None
         self._uncommitted.set(0)
 
     async def _commit_all(self) -> None:
@@ -121,6 +131,7 @@ class Offsets:
             log.exception("offset_commit_failed")
         else:
             self._uncommitted.dec(due.records)
+            self._since_s = time.monotonic() if self._due.offsets else None
             return True
         self._due = due | self._due
         return False

@@ -146,6 +146,7 @@ class Consumer:
     async def _attempt(self, events: Sequence[Event]) -> list[Applied]:
         """Apply, then put aside: once the ledger has it, and before the offset is committed."""
         gaps: list[Gap] = []
+        self.control.progress.turn()
 
         async def before_commit(connection: Connection, applied: Sequence[Applied]) -> None:
             if self.in_order:

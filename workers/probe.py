@@ -11,6 +11,7 @@ from schema.ops.probes import CheckFailedError, add_probes, serving
 from schema.ops.share import share_metrics
 from workers.consume import answers
 from workers.describe.serve import add_description
+from workers.progress import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -47,11 +48,16 @@ async def serving_probes(
         if not await answers(consumer.pool):
             raise CheckFailedError("PostgreSQL does not answer")
 
+    watch = Watch([each.control for each in subscriptions], settings)
     app = web.Application()
     add_probes(
         app,
         registry=registry,
-        live={"loop": check_loop},
+        live={
+            "loop": check_loop,
+            "progress": watch.check_turning,
+            "commits": watch.check_commits,
+        },
         ready={"kafka": check_kafka, "postgres": check_database},
         share=share_metrics(settings, "worker", registry),
     )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Record = ConsumerRecord[Any, Any]
     Step = Callable[[Sequence[Record]], Awaitable[None]]
+    Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +123,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     # first event after a silence.
     most = settings.worker_batch_size * feed.batches
     subscriber.get_msg = partial(_fetch, most=most, meter=feed.meter)  # type: ignore[method-assign]  # it has no hook
+    subscriber.get_msg = partial(_note, subscriber.get_msg, feed.control)  # type: ignore[method-assign]  # the same
     feed.control.find_consumer = lambda: subscriber.consumer
     # A stop waits for who holds FastStream's lock, as each batch does, before the consumer goes.
     feed.control.offsets = Offsets(
@@ -153,6 +155,12 @@ async def _fetch(
     if meter:
         meter.take(found)
     return tuple(chain.from_iterable(found.values()))
+
+
+async def _note(fetch: Fetch, control: Control, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
+    """Fetch, and note that the loop turns."""
+    control.progress.turn()
+    return await fetch(consumer)
 
 
 async def _parse(records: tuple[Record, ...]) -> KafkaMessage:

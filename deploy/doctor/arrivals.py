@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 QUIET_S: Final = 24 * 3600.0
 """An instance that is used says something more often."""
 
+ASTRAY_S: Final = 2.0
+"""Nothing arrives before it is sent: so much earlier, it is the clock."""
+
 
 async def check_arrivals() -> Verdict:
     """Look when Clerk said something last."""
@@ -32,4 +35,11 @@ def judge_arrival(latest: Arrival | None) -> Verdict:
             "Run clerkwork connect; after a backfill wait for the next one: its records are many.",
         )
     told = f"{latest.type} {tell_age(timedelta(seconds=latest.age_s))} ago"
+    if latest.took_s is not None:
+        if latest.took_s < -ASTRAY_S:
+            return warn(
+                f"{told}, {-latest.took_s:.1f} s before Clerk sent it by Clerk's clock.",
+                "Let NTP set the clock of ingest's machine: it is behind. See chronyc tracking.",
+            )
+        told += f", {max(0.0, latest.took_s):.1f} s from Clerk to Kafka"
     return warn(f"{told}.", fix) if latest.age_s > QUIET_S else fine(told)

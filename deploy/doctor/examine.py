@@ -26,6 +26,8 @@ class Check:
     name: str
     look: Callable[[], Awaitable[Verdict]]
     """May raise AwayError, and what drivers raise."""
+    group: str = ""
+    """What it belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +36,14 @@ class Finding:
 
     name: str
     verdict: Verdict
+    group: str = ""
 
 
 async def examine(checks: Sequence[Check], *, bound_s: float = BOUND_S) -> list[Finding]:
     """Return what each check found, in their order. Never raises."""
     verdicts = await asyncio.gather(*(_look(check, bound_s) for check in checks))
     return [
-        Finding(name=check.name, verdict=verdict)
+        Finding(name=check.name, verdict=verdict, group=check.group)
         for check, verdict in zip(checks, verdicts, strict=True)
     ]
 

@@ -1,30 +1,23 @@
-"""Kafka: reached, with the topics as declared, safe, and consumed."""
+"""Kafka: reached, with the topics as declared, and safe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.doctor.patient import AwayError, kafka_admin, kafka_reader
+from deploy.doctor.patient import AwayError, kafka_admin
 from deploy.doctor.verdict import Verdict, fine, skip, warn, wrong
 from deploy.topics import diff_topics
-from schema.kafka.topics import GROUP, SOURCES, TOPICS
+from schema.kafka.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from deploy.topics import Difference
 
-MANY: Final = 10_000
-"""So many records that wait are worth a look: seconds of a worker's work, or one that hangs."""
-
-_MEMBERS: Final = 5
-"""Where the members are in what aiokafka gives as a group, which is a tuple."""
-
-NAMED: Final = 3
+NAMED: Final = 20
 """How many are named where there are more."""
 
 
@@ -131,46 +124,6 @@ def judge_replication(partitions: Sequence[Replication]) -> Verdict:
             f"{told}: what one broker loses is lost.",
             "In production give the topics three replicas, and min.insync.replicas 2.",
         )
-    return fine(told)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """How the workers' group stands."""
-
-    members: int
-    waiting: int
-    """How many records it has yet to consume."""
-
-
-async def check_workers() -> Verdict:
-    """Look whether workers consume, and how far behind they are."""
-    async with kafka_admin() as admin:
-        described: list[Any] = await admin.describe_consumer_groups([GROUP])
-        committed = await admin.list_consumer_group_offsets(GROUP)
-    async with kafka_reader() as consumer:
-        places = [
-            TopicPartition(topic.name, number)
-            for topic in SOURCES
-            for number in range(topic.partitions)
-        ]
-        ends = await consumer.end_offsets(places)
-        begun = {place: held.offset for place, held in committed.items() if held.offset >= 0}
-        starts = await consumer.beginning_offsets([each for each in places if each not in begun])
-    waiting = sum(max(0, end - (begun | starts).get(place, end)) for place, end in ends.items())
-    return judge_group(Group(members=len(described[0].groups[0][_MEMBERS]), waiting=waiting))
-
-
-def judge_group(group: Group) -> Verdict:
-    """Return whether somebody consumes what there is."""
-    told = f"{group.members} member{'s' if group.members != 1 else ''}, {group.waiting} wait"
-    if not group.members:
-        return wrong(
-            f"No worker consumes; {group.waiting} records wait.",
-            "Start clerkwork worker; nothing is lost meanwhile.",
-        )
-    if group.waiting > MANY:
-        return warn(told, "See the workers' log and /readyz; more of them share the partitions.")
     return fine(told)
 
 

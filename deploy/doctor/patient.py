@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
@@ -21,13 +22,15 @@ from schema.kafka.connections import connection_arguments
 from schema.ops.settings import DatabaseSettings, KafkaSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiokafka import AIOKafkaConsumer
+    from aiokafka.protocol.api import Request
 
     from schema.clerk.client import Clerk
 
     Connection = asyncpg.Connection[asyncpg.Record]
+    Ask = Callable[[int, Request[Any]], Awaitable[Any]]
 
 NAME: Final = "clerkwork-doctor"
 """What the servers see."""
@@ -77,6 +80,33 @@ async def kafka_admin() -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     finally:
         await admin.close()
+
+
+@contextlib.asynccontextmanager
+async def asking() -> AsyncIterator[tuple[Ask, list[int]]]:
+    """Have who asks a broker something, and the numbers of all, while the context lasts.
+
+    Raises AwayError where nobody answers, or where a broker does not know the question.
+    """
+    client = AIOKafkaClient(
+        **_kafka_arguments(), client_id=NAME, request_timeout_ms=int(ANSWER_S * 1000)
+    )
+
+    async def ask(broker: int, request: Request[Any]) -> Any:
+        try:
+            await client.ready(broker)
+            return await client.send(broker, request)
+        except (NotImplementedError, IncompatibleBrokerVersion) as error:
+            raise AwayError("This Kafka does not know the question") from error
+
+    try:
+        try:
+            await client.bootstrap()
+        except (KafkaConnectionError, OSError) as error:
+            raise AwayError(f"Kafka is not reached ({_kind(error)})") from error
+        yield ask, sorted(broker.nodeId for broker in client.cluster.brokers())
+    finally:
+        await client.close()
 
 
 @contextlib.asynccontextmanager

@@ -48,8 +48,10 @@ def summarise(findings: Sequence[Finding]) -> str:
 
 
 def _flat(finding: Finding) -> dict[str, str | None]:
+    """Return what scripts rely on: these names, in this order; `fix` may be null."""
     verdict = finding.verdict
     return {
+        "group": finding.group,
         "status": verdict.status.value,
         "check": finding.name,
         "found": verdict.found,
@@ -61,7 +63,11 @@ def _table(findings: Sequence[Finding]) -> Table:
     # Folded: of a long id, the end is needed too.
     found_column = Column("found", overflow="fold")
     table = Table("", "check", found_column, box=None, pad_edge=False)
+    group = ""
     for each in findings:
+        if each.group != group:
+            group = each.group
+            table.add_row("", Text(group, style="bold underline"), "")
         status, found = each.verdict.status, Text(one_line(each.verdict.found))
         if each.verdict.fix:
             found.append(f"\n→ {one_line(each.verdict.fix)}", style="bold")

@@ -20,14 +20,8 @@ from deploy.doctor.ages import tell_age
 from deploy.doctor.arrivals import judge_arrival
 from deploy.doctor.environment import check_environment
 from deploy.doctor.examine import Check, Finding, examine, explain, has_wrong
-from deploy.doctor.kafka import (
-    Group,
-    Replication,
-    judge_brokers,
-    judge_group,
-    judge_replication,
-    judge_topics,
-)
+from deploy.doctor.groups import Group, judge_group
+from deploy.doctor.kafka import Replication, judge_brokers, judge_replication, judge_topics
 from deploy.doctor.keys import check_public_keys, check_signing_secret, judge_clock
 from deploy.doctor.keys import judge_instance as judge
 from deploy.doctor.patient import AwayError
@@ -41,6 +35,7 @@ from deploy.doctor.postgres import (
 from deploy.doctor.show import show
 from deploy.doctor.verdict import Status, Verdict, fine, warn, wrong
 from deploy.partitions import Month
+from deploy.stack.ports import free_port
 from deploy.tokens import new_private_key, public_key
 from deploy.topics import Difference
 from ingest.settings import IngestSettings
@@ -62,7 +57,7 @@ def _differs(setting: str) -> list[Difference]:
     return [Difference(topic=USER_EVENTS, setting=setting, found="1", declared="2")]
 
 
-def _arrival(age: timedelta) -> Arrival:
+def _arrival(age: timedelta, *, took_s: float = 0.0) -> Arrival:
     stored = datetime.now(UTC) - age
     return Arrival(
         event_id="msg_1",
@@ -71,6 +66,7 @@ def _arrival(age: timedelta) -> Arrival:
         instance_id=None,
         stored_ms=int(stored.timestamp() * 1000),
         fault=None,
+        occurred_ms=int((stored.timestamp() - took_s) * 1000),
     )
 
 
@@ -114,6 +110,14 @@ def _arrival(age: timedelta) -> Arrival:
         (judge_relay(active=False, pending=3, lag_s=9), "wrong", "No relay is", "clerkwork relay"),
         (judge_relay(active=True, pending=3, lag_s=90), "warning", "the oldest for 90 s", "log"),
         (judge_arrival(_arrival(timedelta(minutes=5))), "ok", "user.created 5 min ago", None),
+        (
+            judge_arrival(_arrival(timedelta(minutes=5), took_s=7)),
+            *("ok", "5 min ago, 7.0 s from Clerk", None),
+        ),
+        (
+            judge_arrival(_arrival(timedelta(minutes=5), took_s=-90)),
+            *("warning", "90.0 s before Clerk sent it", "NTP"),
+        ),
         (judge_arrival(_arrival(timedelta(days=3))), "warning", "3 d ago", "it is enabled"),
         (judge_arrival(None), "warning", "none among", "clerkwork connect"),
         (judge(DEVELOPMENT, key="sk_test_1", expected=None), "ok", "ins_1, development", None),
@@ -243,12 +247,16 @@ def test_without_any_environment_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing crashes, everything has a verdict, and the exit code is that of something wrong."""
+    for variable in ("INGEST_PORT", "WORKER_METRICS_PORT", "RELAY_METRICS_PORT", "API_PORT"):
+        _set(monkeypatch, **{variable: str(free_port())})
     code = run.run_doctor(Console(soft_wrap=True), as_json=True)
     told = json.loads(capsys.readouterr().out)
 
     assert code == 1
     assert {each["check"] for each in told if each["status"] == "wrong"} == {"Kafka", "PostgreSQL"}
     assert {each["status"] for each in told} == {"wrong", "skipped"}
+    assert {tuple(each) for each in told} == {("group", "status", "check", "found", "fix")}
+    assert all(each["group"] for each in told)
 
     monkeypatch.setattr(run, "CHECKS", ())
     assert run.run_doctor(Console(), as_json=False) == 0

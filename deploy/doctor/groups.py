@@ -1,0 +1,155 @@
+"""Consumer groups: who consumes, how many records wait, and for how long."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import TopicPartition
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from deploy.doctor.patient import AwayError, kafka_admin, kafka_reader
+from deploy.doctor.verdict import Verdict, fine, warn, wrong
+from schema.kafka.topics import (
+    DEAD_LETTER_TOPICS,
+    DESK_GROUP,
+    GROUP,
+    RETRY_DELAYS,
+    SOURCES,
+    retry_group,
+    retry_topic,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from aiokafka import AIOKafkaConsumer
+
+    from schema.kafka.topics import Topic
+
+MANY: Final = 10_000
+"""So many records that wait are worth a look: seconds of a worker's work, or one that hangs."""
+
+LATE_S: Final = 60.0
+"""A record that waits for longer than it has to is worth a look."""
+
+LOOK_S: Final = 2.0
+"""How long the oldest records are looked for."""
+
+_MEMBERS: Final = 5
+"""Where the members are in what aiokafka gives as a group, which is a tuple."""
+
+OTHERS: Final = {
+    DESK_GROUP: (DEAD_LETTER_TOPICS, 0),
+    **{
+        retry_group(tier): ([retry_topic(source, tier) for source in SOURCES], delay_s)
+        for tier, delay_s in RETRY_DELAYS.items()
+    },
+}
+"""Group -> what it reads, and how long its records have to wait, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """How a group stands."""
+
+    members: int
+    waiting: int
+    """How many records it has yet to consume."""
+    oldest_s: float = 0.0
+    """How long the oldest of them has waited; 0 where none does."""
+    lost: int = 0
+    """How many were removed before it has read them."""
+
+
+async def check_workers() -> Verdict:
+    """Look whether workers consume, and how far behind they are."""
+    return judge_group(await measure_group(GROUP, SOURCES))
+
+
+def judge_group(group: Group) -> Verdict:
+    """Return whether somebody consumes what there is."""
+    told = f"{group.members} member{'s' if group.members != 1 else ''}, {group.waiting} wait"
+    told += f", the oldest for {group.oldest_s:.0f} s" if group.oldest_s else ""
+    if group.lost:
+        return wrong(
+            f"{group.lost} records were removed before they were read; {told}.",
+            "Run clerkwork reconcile: it fetches from Clerk what was missed.",
+        )
+    if not group.members:
+        return wrong(
+            f"No worker consumes; {group.waiting} records wait.",
+            "Start clerkwork worker; nothing is lost meanwhile.",
+        )
+    if group.waiting > MANY or group.oldest_s > LATE_S:
+        return warn(told, "See the workers' log and /readyz; more of them share the partitions.")
+    return fine(told)
+
+
+async def check_other_groups() -> Verdict:
+    """Look whether what is to be tried again, and what is dead, is consumed."""
+    return judge_others(
+        {name: await measure_group(name, topics) for name, (topics, _) in OTHERS.items()}
+    )
+
+
+def judge_others(groups: Mapping[str, Group]) -> Verdict:
+    """Return whether each of OTHERS is consumed, and in time."""
+    alone = [name for name, group in groups.items() if not group.members]
+    if alone:
+        return wrong(f"Nobody consumes for {', '.join(alone)}.", "Start clerkwork worker.")
+    late = [
+        f"{name} ({group.waiting} wait, the oldest for {group.oldest_s:.0f} s)"
+        for name, group in groups.items()
+        if group.oldest_s > OTHERS[name][1] + LATE_S
+    ]
+    if late:
+        return warn(f"behind: {', '.join(late)}.", "See the workers' log and /readyz.")
+    return fine(f"{len(groups)} consumed, {sum(each.waiting for each in groups.values())} wait")
+
+
+async def measure_group(name: str, topics: Sequence[Topic]) -> Group:
+    """Return how a group of the readers of these topics stands."""
+    async with kafka_admin() as admin:
+        try:
+            described: list[Any] = await admin.describe_consumer_groups([name])
+            committed = await admin.list_consumer_group_offsets(name)
+        except GroupCoordinatorNotAvailableError as error:
+            # So it is where no group has ever been; being asked, Kafka makes room for them.
+            raise AwayError("Kafka has nobody yet who coordinates groups; ask again") from error
+    places = [TopicPartition(each.name, n) for each in topics for n in range(each.partitions)]
+    async with kafka_reader() as consumer:
+        ends = await consumer.end_offsets(places)
+        starts = await consumer.beginning_offsets(places)
+        begun = {place: held.offset for place, held in committed.items() if held.offset >= 0}
+        at = {place: max(begun.get(place, 0), starts[place]) for place in places}
+        behind = {place: offset for place, offset in at.items() if offset < ends[place]}
+        oldest_ms = await _find_oldest(consumer, behind)
+    return Group(
+        members=len(described[0].groups[0][_MEMBERS]),
+        waiting=sum(ends[place] - offset for place, offset in behind.items()),
+        oldest_s=max(0.0, time.time() - oldest_ms / 1000) if oldest_ms else 0.0,
+        lost=sum(max(0, starts[place] - begun[place]) for place in places if place in begun),
+    )
+
+
+async def _find_oldest(
+    consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, int]
+) -> int | None:
+    """Return the earliest time of the first records there, as far as they come within LOOK_S."""
+    consumer.assign(list(behind))
+    for place, offset in behind.items():
+        consumer.seek(place, offset)
+    times, left = list[int](), set(behind)
+    until_s = time.monotonic() + LOOK_S
+    while left and time.monotonic() < until_s:
+        found = await consumer.getmany(*left, timeout_ms=200)
+        times += [records[0].timestamp for records in found.values() if records]
+        left -= _read(found)
+        consumer.pause(*_read(found))
+    return min(times, default=None)
+
+
+def _read(found: Mapping[TopicPartition, Collection[object]]) -> set[TopicPartition]:
+    return {place for place, records in found.items() if records}
