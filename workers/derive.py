@@ -46,15 +46,17 @@ _SQL: Final = read_statements(__file__)
 
 
 class Due(NamedTuple):
-    """What of a user must be derived anew, beside names and last_clerk_sync."""
+    """What of a user must be derived anew, beside last_clerk_sync."""
 
     rows: bool
     """Whether sessions, invitations or the user's own row say something new."""
+    names: bool
+    """Whether the history of names may be another: it has the name of each snapshot there was."""
     alone: bool = False
     """Whether the user is new, with a name at most and nothing else."""
 
 
-EVERYTHING: Final = Due(rows=True)
+EVERYTHING: Final = Due(rows=True, names=True)
 
 
 def find_due(
@@ -70,7 +72,11 @@ def find_due(
     rows = new | moved | joined | signed_in
     called = Counter(row.user_id for row in batch.of(NameRow).values())
     alone = {user for user in new - joined - signed_in if called[user] < 2}
-    return {user: Due(rows=user in rows, alone=user in alone) for user in rows | renamed}
+    named = new | renamed
+    return {
+        user: Due(rows=user in rows, names=user in named, alone=user in alone)
+        for user in rows | renamed
+    }
 
 
 async def derive_user_data(
@@ -78,7 +84,7 @@ async def derive_user_data(
 ) -> None:
     """Bring user_data of these users up to their rows, which must be locked."""
     alone = [user for user, each in due.items() if each.alone]
-    others = [(user, each.rows) for user, each in due.items() if not each.alone]
+    others = [(user, each.rows, each.names) for user, each in due.items() if not each.alone]
     if alone:
         await connection.execute(_SQL["begin_user_data"], alone)
     if others:

@@ -23,6 +23,7 @@ from deploy.stack import Process, Program
 from deploy.stack.ports import LOOPBACK, free_port
 from deploy.topics import apply_topics, connected_admin
 from tests.bench.cores import Cores, on_all, share_cores
+from tests.bench.large import make_large
 from tests.bench.log_files import make_log_files
 
 if TYPE_CHECKING:
@@ -104,9 +105,12 @@ class Bench:
         return path
 
     async def prepare(self) -> None:
-        """Make topics, and a database to copy."""
+        """Make topics, and a database to copy; PostgreSQL gets a large one's settings."""
         async with connected_admin({"bootstrap_servers": self.stack.bootstrap_servers}) as admin:
             await apply_topics(admin)
+        assert self.stack.postgres
+        if not self.quick:
+            await make_large(self.stack.postgres)
         await execute(self.stack.database_url, f"CREATE DATABASE {TEMPLATE}")
         await migrate(self._on(TEMPLATE))
         if not self.quick:

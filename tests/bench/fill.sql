@@ -2,22 +2,12 @@
 -- While tables are filled nothing has to survive a crash, and nobody vacuums beside it.
 SELECT format('ALTER SYSTEM SET %s = %L', name, value) AS statement
 FROM unnest(
-    '{fsync, full_page_writes, max_wal_size, autovacuum}'::text[], '{off, off, 16GB, off}'::text[]
+    '{fsync, full_page_writes, autovacuum}'::text[], '{off, off, off}'::text[]
 ) AS setting (name, value)
 
 -- name: take_time
 SELECT format('ALTER SYSTEM RESET %s', name) AS statement
-FROM unnest('{fsync, full_page_writes, max_wal_size, autovacuum}'::text[]) AS name
-
--- name: make_seldom
--- Checkpoints are as seldom as deploy/docs/scale.md has it for a large database.
-SELECT format('ALTER SYSTEM SET %s = %L', name, value) AS statement
-FROM unnest('{max_wal_size, checkpoint_timeout}'::text[], '{32GB, 30min}'::text[])
-    AS setting (name, value)
-
--- name: make_usual
-SELECT format('ALTER SYSTEM RESET %s', name) AS statement
-FROM unnest('{max_wal_size, checkpoint_timeout}'::text[]) AS name
+FROM unnest('{fsync, full_page_writes, autovacuum}'::text[]) AS name
 
 -- name: trust
 -- Keys are derived, so that no foreign key has to be looked up.

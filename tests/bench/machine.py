@@ -17,7 +17,7 @@ from deploy.stack.jars import LOCK
 
 SETTINGS: Final = (
     *("fsync", "synchronous_commit", "full_page_writes"),
-    *("shared_buffers", "max_wal_size", "checkpoint_timeout"),
+    *("shared_buffers", "min_wal_size", "max_wal_size", "checkpoint_timeout"),
 )
 LIBRARIES: Final = ("aiohttp", "aiokafka", "asyncpg", "faststream", "msgspec", "uvloop")
 
@@ -39,7 +39,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Library or server -> version."""
 
     postgres: Mapping[str, str]
-    """Setting -> value, of those that durability depends on."""
+    """Setting -> value, of those that durability and whole pages in the log depend on."""
 
     def __str__(self) -> str:
         """Write it as the head of a report."""

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schema.kafka.topics import USER_EVENTS
 from schema.postgres.statements import read_statements
 from tests.bench.events import publish_events
-from tests.bench.fill import execute_found, fill
+from tests.bench.fill import fill
 from tests.leftovers import skip_leftovers
 from tests.waiting import until
 
@@ -47,23 +47,15 @@ class Stage:
             await publish_events(producer, count, users=self.users, seed=seed)
         return Backlog(stage=self, begins=begins, count=count)
 
-    @contextlib.asynccontextmanager
-    async def steady(self) -> AsyncIterator[None]:
-        """Have checkpoints as seldom as a large database should, and be between two of them.
+    async def settle(self) -> None:
+        """Be between two checkpoints.
 
         Every page of the rows that events change is used and changed, as minutes of events would:
         none is read, or written whole into the WAL, for the first time.
         """
-        await execute_found(self.database, "make_seldom")
-        await self.database.execute("SELECT pg_reload_conf()")
-        try:
-            await self.database.execute("CHECKPOINT")
-            for name in ("users", "user_data", "user_names"):
-                await self.database.execute(_SQL[f"meet_{name}"])
-            yield
-        finally:
-            await execute_found(self.database, "make_usual")
-            await self.database.execute("SELECT pg_reload_conf()")
+        await self.database.execute("CHECKPOINT")
+        for name in ("users", "user_data", "user_names"):
+            await self.database.execute(_SQL[f"meet_{name}"])
 
     async def find_ends(self) -> dict[int, int]:
         """Return where each partition ends."""

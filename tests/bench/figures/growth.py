@@ -38,9 +38,9 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
     for who, (full, quick) in SIZES.items():
         async with over(bench, bench.choose(full, quick)) as stage:
             sizes = await measure_sizes(stage)
-            async with stage.steady():
-                # Reads first: afterwards the server vacuums for a while.
-                api, worker = await measure_api(stage), await measure_worker(stage)
+            await stage.settle()
+            # Reads first: afterwards the server vacuums for a while.
+            api, worker = await measure_api(stage), await measure_worker(stage)
             found[who] = {**sizes, **api, **worker, "lock": await measure_lock(stage)}
     return found
 
