@@ -36,6 +36,7 @@ from schema.http.tokens.keys import KeysUnavailableError
 from schema.http.tokens.sources import KEYS, believe_tokens
 from schema.ops.metrics import ApiMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.share import share_metrics
 from schema.postgres.pools import build_pool
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def build_app(settings: ApiSettings) -> web.Application:
         registry=registry,
         live={},  # that the event loop answers is all there is to live
         ready=_ready_checks(app),
+        share=share_metrics(settings, "api", registry),
     )
     return app
 

@@ -1,7 +1,8 @@
 """Write what is for people and made from code: `python -m deploy.document`.
 
-That is the README's configuration table, from the settings classes, its table of what was measured,
-from `tests/bench/measured.json`, and the reference of errors.
+That is the README's configuration table, from the settings classes, its table of what was measured
+and those of docs/scale.md, from `tests/bench/measured.json`, and the references of errors and of
+metrics.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from api.settings import ApiSettings
 from deploy.backfill.settings import BackfillSettings
 from deploy.canary.settings import CanarySettings
 from deploy.maintain.run import MaintainSettings
+from deploy.metrics import write_metrics
 from deploy.reconcile.settings import ReconcileSettings
 from ingest.settings import IngestSettings
 from schema.http.openapi.reference import write_reference
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 README: Final = Path(__file__).parents[1] / "README.md"
 ERRORS: Final = Path(__file__).with_name("docs") / "errors.md"
+METRICS: Final = ERRORS.with_name("metrics.md")
 PROCESSES: Final[dict[str, type[BaseSettings]]] = {
     "ingest": IngestSettings,
     "worker": WorkerSettings,
@@ -69,6 +72,16 @@ def measured_part() -> str:
     return f"{machine_line(results)}\n\n{measured_table(results)}"
 
 
+def write_scale() -> None:
+    """Write the tables of docs/scale.md."""
+    from tests.bench.estimate import NOTED  # noqa: PLC0415  # see above
+    from tests.bench.results import read_results  # noqa: PLC0415  # see above
+    from tests.bench.scale import PAGE, with_tables  # noqa: PLC0415  # see above
+
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_tables(page, read_results(NOTED)), encoding="utf-8")
+
+
 def with_tables(readme: str) -> str:
     """Return the README with its tables as they are now."""
     tables = {"configuration": configuration_table, "measured": measured_part}
@@ -88,3 +101,5 @@ def _default(field: FieldInfo) -> str:
 if __name__ == "__main__":
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
     ERRORS.write_text(write_reference(), encoding="utf-8")
+    METRICS.write_text(write_metrics(), encoding="utf-8")
+    write_scale()

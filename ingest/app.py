@@ -24,6 +24,7 @@ from schema.kafka.connections import connection_arguments
 from schema.kafka.producer import Producer
 from schema.ops.metrics import HttpMetrics, IngestMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.share import share_metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,6 +80,12 @@ def build_app(settings: IngestSettings) -> web.Application:
         async with producer.running():
             yield
 
-    add_probes(app, registry=registry, live={}, ready={"kafka": check_kafka})
+    add_probes(
+        app,
+        registry=registry,
+        live={},
+        ready={"kafka": check_kafka},
+        share=share_metrics(settings, "ingest", registry),
+    )
     app.cleanup_ctx.append(run_producer)
     return app

@@ -109,6 +109,7 @@ class Receiver:
     def _acknowledge(self, event_id: str, *, prepared: Prepared, stored: Stored) -> web.Response:
         status, (topic, partition, offset) = prepared.status, stored
         self.metrics.stored[status].inc()
+        self.metrics.last_webhook.set_to_current_time()
         place = {"topic": topic, "partition": partition, "offset": offset}
         log.info("webhook_stored", status=status, event_id=event_id, **place)
         answer = {"status": status, "id": event_id, **place}

@@ -23,11 +23,13 @@ from schema.kafka.topics import (
 from schema.ops.metrics import WorkerMetrics, new_registry
 from schema.postgres.pools import build_pool
 from workers.apply import Policy
+from workers.budget import Budget
 from workers.commit import Control
 from workers.consume import LANES, Consumer
 from workers.count import counting
 from workers.halt import Breaker, Limits
 from workers.index import Indexer
+from workers.measure import Meter
 from workers.probe import serving_probes
 from workers.retry import Retrier
 from workers.subscribe import Feed, Subscription, subscribe
@@ -53,23 +55,31 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     registry = new_registry()
     metrics = WorkerMetrics(registry)
     # One connection each for a lane, a retry tier, letters, a probe and a count: none waits.
-    pool = build_pool(settings, name="clerkwork-worker", min_size=0, max_size=LANES + 6)
+    pool = build_pool(
+        settings,
+        name="clerkwork-worker",
+        min_size=0,
+        max_size=LANES + 6,
+        resets=False,  # transactions, and nothing that outlives them
+    )
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
+    meter = Meter(control := Control(), metrics)
     consumer = Consumer(
         pool=pool,
         producer=producer,
-        control=Control(),
+        control=control,
         metrics=metrics,
         policy=Policy(
             erase_after=settings.clerkwork_erase_after, history_limit=settings.worker_history_limit
         ),
         breaker=_breaker(settings),
         batch_size=settings.worker_batch_size,
+        budget=meter.budget,
     )
     indexer = Indexer(pool=pool, control=Control(DESK_GROUP), metrics=metrics)
-    feeds = [_applying(consumer), _indexing(indexer)]
+    feeds = [_applying(consumer, meter), _indexing(indexer)]
     feeds += [_retrying(consumer, tier, _breaker(settings)) for tier in RETRY_DELAYS]
     subscriptions = [subscribe(settings, feed, metrics=metrics) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
@@ -81,6 +91,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
             )
         )
         await stack.enter_async_context(counting(pool, metrics))
+        await stack.enter_async_context(meter.measuring())
         await producer.wait_connected()
         stack.push_async_callback(_stop, subscriptions)
         await asyncio.gather(*(subscription.start() for subscription in subscriptions))
@@ -88,9 +99,13 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         yield
 
 
-def _applying(consumer: Consumer) -> Feed:
+def _applying(consumer: Consumer, meter: Meter) -> Feed:
     return Feed(
-        topics=SOURCES, step=consumer.consume, control=consumer.control, batches=BATCHES_AHEAD
+        topics=SOURCES,
+        step=consumer.consume,
+        control=consumer.control,
+        batches=BATCHES_AHEAD,
+        meter=meter,
     )
 
 
@@ -100,6 +115,7 @@ def _retrying(consumer: Consumer, tier: str, breaker: Breaker) -> Feed:
         consumer,
         control=Control(retry_group(tier)),
         breaker=breaker,
+        budget=Budget(),
         in_order=False,
         waiters=set(),
         waiting=asyncio.Event(),

@@ -1,6 +1,6 @@
 """Apply a batch of events in one transaction: rows, ledger and outbox together, or nothing.
 
-Twenty-six statements at most, whatever the batch holds. Every row is a function of the set of
+Twenty-seven statements at most, whatever the batch holds. Every row is a function of the set of
 events seen, so that applying a batch again changes nothing.
 """
 
@@ -19,7 +19,7 @@ from workers.classify import BAD_VALUE, NotNowError, not_now_unless_bad
 from workers.collapse import Batch, columns
 from workers.derive import derive_user_data, find_due
 from workers.edit import edit_data, edit_posts
-from workers.erase import empty_organizations, erase_users, find_erased
+from workers.erase import empty_organizations, erase_users, find_erased, wait_for_erasures
 from workers.project.organizations import InvitationRow, MembershipRow, OrganizationRow
 from workers.project.posts import DataRow, PostRow
 from workers.project.sessions import SessionRow
@@ -126,6 +126,7 @@ async def _bisect(connection: Connection, events: Sequence[Event], policy: Polic
     except _FaultError as fault:
         if len(events) == 1:
             blamed = [_blame(events[0], fault.__cause__)]
+            await wait_for_erasures(connection)  # its user's row is not locked any more
             erased = await find_erased(connection, [events[0].clerk_user_id])
             return _Done(await record(connection, blamed, erased=set(erased.values())), Changes())
         middle = len(events) // 2
@@ -151,6 +152,8 @@ def _explain(error: Exception) -> str:
 async def _apply_all(connection: Connection, events: Sequence[Event], policy: Policy) -> _Done:
     batch = Batch([row for event in events for row in event.rows] + _mentions(events))
     users = await _write_users(connection, batch.of(UserRow))
+    if users.unknown and not batch.of(DeletionRow):
+        await wait_for_erasures(connection)
     deleted, ended = await _delete_users(connection, batch.of(DeletionRow), policy)
     erased = await find_erased(connection, _doubtful(events, batch, users))
     posts, edited = await edit_posts(connection, batch.of(PostRow).values())
@@ -215,12 +218,14 @@ class _Written(NamedTuple):
     calm: Mapping[Any, int]
     """Who is called as before, and what the newest version was."""
     seen: Changes
+    unknown: bool
+    """Whether somebody is only mentioned who had no row to lock."""
 
 
 async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> _Written:
     """Write snapshots and stubs; those who are only mentioned are locked, if they are there."""
     if not users:
-        return _Written(set(), set(), set(), {}, Changes())
+        return _Written(set(), set(), set(), {}, Changes(), unknown=False)
     # Almost all are there: one column says so, where to try to insert them takes twenty-one.
     there = {row["id"] for row in await connection.fetch(_SQL["find_users"], list(users))}
     missing = [user[:-1] for user in users.values() if user.creates and user.id not in there]
@@ -245,7 +250,8 @@ async def _write_users(connection: Connection, users: Mapping[Any, UserRow]) -> 
     created = frozenset(row["id"] for row in found if row["created"])
     calm = {row["id"]: row["calm_since"] for row in found if row["calm_since"] is not None}
     seen = Changes(created=created, others=frozenset(differ))
-    return _Written(changed, new, moved, calm, seen)
+    unknown = len(known) + len(new) < len(users)
+    return _Written(changed, new, moved, calm, seen, unknown)
 
 
 async def _delete_users(

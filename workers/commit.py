@@ -1,7 +1,7 @@
 """Commit offsets after the work, and hold a rebalance back until the work is done.
 
 FastStream's own acknowledgement commits every position of the assignment, also of records that
-failed; here each batch commits exactly its own offsets, or rewinds to its first.
+failed; here each batch has exactly its own offsets committed, or rewinds to its first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
 from faststream import BaseMiddleware
 
 from schema.kafka.topics import GROUP
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from faststream import ContextRepo
 
     from schema.ops.metrics import WorkerMetrics
+    from workers.confirm import Offsets
 
     Records = Sequence[ConsumerRecord[Any, Any]]
 
@@ -35,7 +35,6 @@ DRAIN_TIMEOUT_S: Final = 20.0
 REBALANCE_TIMEOUT_MS: Final = 30_000
 HURRY_AFTER_S: Final = 10.0
 """Once a rebalance or a stop has waited so long, no further batch is begun: those come again."""
-COMMIT_TIMEOUT_S: Final = 10.0
 BUG_PAUSE_S: Final = 5.0
 """After an error that nobody foresaw, the line stops this long before the same batch again."""
 
@@ -52,6 +51,10 @@ class Control(ConsumerRebalanceListener):
         """The consumer group."""
         self.find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         """Finds the consumer, which FastStream builds only when it starts."""
+        self.offsets: Offsets | None = None
+        """Commits what is dealt with."""
+        self.revocations = 0
+        """How often partitions were taken away."""
         self._interrupted = asyncio.Event()
         self._interrupted_s = 0.0
         self._stopping = False
@@ -79,12 +82,17 @@ class Control(ConsumerRebalanceListener):
 
     async def sleep(self, seconds: float) -> None:
         """Wait; raises InterruptedWaitError at once when there is no more reason to."""
+        if not await self.pause(seconds):
+            raise InterruptedWaitError
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; return False at once when there is no more reason to."""
         try:
             async with asyncio.timeout(seconds):
                 await self._interrupted.wait()
         except TimeoutError:
-            return
-        raise InterruptedWaitError
+            return True
+        return False
 
     def stop(self) -> None:
         """End every wait for good: the process is to stop."""
@@ -94,17 +102,24 @@ class Control(ConsumerRebalanceListener):
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride]  # awaited
         self, revoked: set[TopicPartition]
     ) -> None:
-        """Hold the rebalance until the batch in flight is done; heartbeats go on meanwhile.
+        """Hold the rebalance until the batch in flight is done and its offsets are committed.
 
-        aiokafka rebalances beside the loop: without this, old and new owner would both work on
-        the same partition.
+        aiokafka rebalances beside the loop, and heartbeats go on: without this, old and new owner
+        would both work on the same partition. What is not committed when it has waited too long
+        never is: the new owner may be further.
         """
         self._interrupt()
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await self._idle.wait()
+                if self.offsets:
+                    await self.offsets.settle()
         except TimeoutError:
             log.warning("drain_timed_out", partitions=len(revoked))
+        finally:
+            self.revocations += 1
+            if self.offsets:
+                self.offsets.forget()
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride]  # awaited
         self, assigned: set[TopicPartition]
@@ -135,7 +150,7 @@ def next_offsets(records: Records) -> Mapping[TopicPartition, int]:
 
 
 class CommitOffsets(BaseMiddleware[Any, Any]):
-    """FastStream middleware around each batch: commit when it is done, rewind when it is not."""
+    """FastStream middleware around each batch: have it committed when it is done, else rewind."""
 
     def __init__(
         self, msg: Records, /, *, context: ContextRepo, control: Control, metrics: WorkerMetrics
@@ -143,7 +158,7 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         super().__init__(msg, context=context)
         self.control = control
         self.metrics = metrics
-        self.uncommitted = metrics.uncommitted.labels(control.group)
+        self.revocations = control.revocations
 
     async def on_receive(self) -> None:
         """Note that a batch is in flight."""
@@ -155,35 +170,24 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         exc_val: BaseException | None = None,
         exc_tb: TracebackType | None = None,
     ) -> bool:
-        """Commit or rewind exactly this batch's offsets, of the partitions still ours."""
+        """Confirm or rewind exactly this batch's offsets, of the partitions still ours.
+
+        Not those of a batch that took longer than the rebalance waited for it: its partitions may
+        have come back from another, who was further.
+        """
         del exc_type, exc_tb
         try:
-            if exc_val is None:
-                await self._commit()
-            else:
-                self._rewind()
+            current = self.revocations == self.control.revocations
+            if exc_val is None and self.control.offsets and current:
+                self.control.offsets.confirm(next_offsets(self.msg), records=len(self.msg))
+            elif exc_val is not None:
+                if current:
+                    self._rewind()
                 if not isinstance(exc_val, InterruptedWaitError | asyncio.CancelledError):
                     await self._pause_after_bug(exc_val)
         finally:
             self.control.end()
         return isinstance(exc_val, InterruptedWaitError)
-
-    async def _commit(self) -> None:
-        consumer = self.control.consumer
-        if consumer is None:
-            return
-        owned = consumer.assignment()
-        offsets = {tp: offset for tp, offset in next_offsets(self.msg).items() if tp in owned}
-        try:
-            async with asyncio.timeout(COMMIT_TIMEOUT_S):
-                await consumer.commit(offsets)
-        except (KafkaError, TimeoutError) as error:
-            # The rows are committed: whoever reads these records again changes nothing.
-            log.warning("offset_commit_failed", error=type(error).__name__)
-            self.uncommitted.inc(len(self.msg))
-        else:
-            self.metrics.committed.inc()
-            self.uncommitted.set(0)
 
     def _rewind(self) -> None:
         consumer = self.control.consumer
@@ -197,7 +201,4 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
     async def _pause_after_bug(self, error: BaseException) -> None:
         self.metrics.bugs.inc()
         log.error("batch_failed", exc_info=error)
-        try:
-            await self.control.sleep(BUG_PAUSE_S)
-        except InterruptedWaitError:
-            return
+        await self.control.pause(BUG_PAUSE_S)

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from schema.kafka.headers import Failure
 from workers.advance import Gap, advance_offsets
 from workers.apply import DEFAULT, Policy, apply
+from workers.budget import Budget
 from workers.classify import ConflictError, NotNowError, UnreachableError
 from workers.commit import InterruptedWaitError
 from workers.decode import decode
@@ -65,6 +66,7 @@ class Consumer:
     metrics: WorkerMetrics
     policy: Policy = DEFAULT
     breaker: Breaker = field(default_factory=Breaker)
+    budget: Budget = field(default_factory=Budget)
     batch_size: int = 500
     """How many events are applied in one transaction at most."""
     in_order: bool = True
@@ -96,12 +98,21 @@ class Consumer:
     async def _consume_all(self, records: Sequence[Record]) -> None:
         """Decode each batch while PostgreSQL works on the one before."""
         first, *others = _split(records, self.batch_size)
-        events = await _decode(first)
+        events = await self._decode(first)
         for batch in others:
             if self.control.hurried:
                 raise InterruptedWaitError
-            _, events = await asyncio.gather(self._consume(events), _decode(batch))
+            _, events = await asyncio.gather(self._consume(events), self._decode(batch))
         await self._consume(events)
+
+    async def _decode(self, records: Sequence[Record]) -> list[Event]:
+        """Decode a batch, and let what PostgreSQL answers meanwhile to the one before go first."""
+        events: list[Event] = []
+        with self.budget.spend("decode"):
+            for some in _split(records, YIELD_EVERY):
+                events += [decode(record) for record in some]
+                await asyncio.sleep(0)
+        return events
 
     async def _consume(self, events: Sequence[Event]) -> None:
         self.metrics.batch_events.observe(len(events))
@@ -128,12 +139,13 @@ class Consumer:
             await self.breaker.judge(connection, applied)
 
         try:
-            with self.metrics.apply_seconds.time():
+            with self.metrics.apply_seconds.time(), self.budget.spend("apply"):
                 applied = await apply(self.pool, events, self.policy, before_commit)
         except LineStoppedError as stopped:
             await self._stop_line(stopped)
             raise
-        await asyncio.gather(*(self._put_aside(each) for each in applied if each.error_class))
+        with self.budget.spend("park"):
+            await asyncio.gather(*(self._put_aside(each) for each in applied if each.error_class))
         self._check_order(events, gaps)
         return applied
 
@@ -195,10 +207,11 @@ class Consumer:
     async def _sleep(self, seconds: float) -> None:
         """Wait so long, or until PostgreSQL answers again. Raises InterruptedWaitError."""
         end_s = time.monotonic() + seconds
-        while (left_s := end_s - time.monotonic()) > 0:
-            await self.control.sleep(min(left_s, LOOK_EVERY_S))
-            if self.unreachable.is_set() and await answers(self.pool):
-                return
+        with self.budget.spend("wait"):
+            while (left_s := end_s - time.monotonic()) > 0:
+                await self.control.sleep(min(left_s, LOOK_EVERY_S))
+                if self.unreachable.is_set() and await answers(self.pool):
+                    return
 
     def _note_wait(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -248,15 +261,6 @@ def part(records: Sequence[Record], lanes: int) -> list[list[Record]]:
 
 def _split(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
     return [records[start : start + size] for start in range(0, len(records), size)]
-
-
-async def _decode(records: Sequence[Record]) -> list[Event]:
-    """Decode a batch, and let what PostgreSQL answers meanwhile to the one before go first."""
-    events: list[Event] = []
-    for some in _split(records, YIELD_EVERY):
-        events += [decode(record) for record in some]
-        await asyncio.sleep(0)
-    return events
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:

@@ -26,11 +26,22 @@ async def find_erased(connection: Connection, users: Iterable[str | None]) -> di
     return {row["id"]: row["clerk_id"] for row in rows}
 
 
+async def wait_for_erasures(connection: Connection) -> None:
+    """Wait until all that is being erased is, and have nobody erased until this transaction ends.
+
+    For those who are named and have no row that could be locked: somebody else may insert and
+    erase it meanwhile, and would leave the name. To be called after locking rows, before looking
+    for tombstones, and not by who has called `erase_users`.
+    """
+    await connection.execute(_SQL["wait_for_erasures"])
+
+
 async def erase_users(connection: Connection, ids: Collection[uuid.UUID]) -> None:
     """Make tombstones of those users who are deleted and not held back.
 
     To be called in a transaction that has locked their rows in the order of their ids.
     """
+    await connection.execute(_SQL["wait_for_names"])
     await connection.execute(_SQL["erase_users"], list(ids))
 
 

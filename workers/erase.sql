@@ -3,6 +3,16 @@
 SELECT id, clerk_id FROM users
 WHERE clerk_id = ANY($1::text[]) AND deleted_at IS NOT NULL AND erase_at IS NULL
 
+-- name: wait_for_erasures
+-- Keep whoever erases waiting until this transaction ends. A statement of its own, because the
+-- next ones must see what was erased until then; after the rows of users are locked.
+SELECT pg_advisory_xact_lock_shared(6241360)
+
+-- name: wait_for_names
+-- Wait until those have committed who name users that have no row. A statement of its own, because
+-- the next one must see what they have written.
+SELECT pg_advisory_xact_lock(6241360)
+
 -- name: erase_users
 -- Leave nothing personal of the deleted users whose data is not held back: a tombstone, and in
 -- the ledger and the outbox only that they were deleted. Their rows are locked already, in key

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from schema.ops.probes import CheckFailedError, add_probes, serving
+from schema.ops.share import share_metrics
 from workers.consume import answers
 from workers.describe.serve import add_description
 
@@ -52,7 +53,13 @@ async def serving_probes(
         registry=registry,
         live={"loop": check_loop},
         ready={"kafka": check_kafka, "postgres": check_database},
+        share=share_metrics(settings, "worker", registry),
     )
     add_description(app)
-    async with serving(app, host=settings.worker_metrics_host, port=settings.worker_metrics_port):
+    async with serving(
+        app,
+        host=settings.worker_metrics_host,
+        port=settings.worker_metrics_port,
+        reuse_port=settings.metrics_share is not None,
+    ):
         yield

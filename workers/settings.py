@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from schema.ops.settings import DatabaseSettings, KafkaSettings
+from schema.ops.settings import DatabaseSettings, KafkaSettings, SharedSettings
 
 
 def _read_seconds(value: object) -> object:
@@ -18,7 +18,7 @@ Duration = Annotated[timedelta, BeforeValidator(_read_seconds)]
 """Seconds, or ISO 8601 such as `P7D`."""
 
 
-class WorkerSettings(KafkaSettings, DatabaseSettings):
+class WorkerSettings(KafkaSettings, DatabaseSettings, SharedSettings):
     """Settings of `clerkwork worker`."""
 
     worker_batch_size: int = Field(

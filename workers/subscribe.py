@@ -15,6 +15,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from workers.commit import REBALANCE_TIMEOUT_MS, CommitOffsets, Control
+from workers.confirm import Offsets
 from workers.security import broker_security
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from schema.kafka.topics import Topic
     from schema.ops.metrics import WorkerMetrics
+    from workers.measure import Meter
     from workers.settings import WorkerSettings
 
     Record = ConsumerRecord[Any, Any]
@@ -48,11 +50,13 @@ class Feed:
 
     topics: Sequence[Topic]
     step: Step
-    """Takes each batch; the offsets are committed when it returns."""
+    """Takes each batch; the offsets are committed after it has returned."""
     control: Control
     """Knows the consumer group that shares the partitions."""
     batches: int = 1
     """How many batches are handed over at once, where there are so many records."""
+    meter: Meter | None = None
+    """Measures the loop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,7 @@ class Subscription:
         await _start(self.broker)
 
     async def stop(self) -> None:
-        """End waits, finish the batch in flight, and leave the group."""
+        """End waits, finish the batch in flight, commit its offsets, and leave the group."""
         self.control.stop()
         await self.broker.stop()
 
@@ -113,12 +117,16 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
         max_poll_interval_ms=2**31 - 1,
     )
 
-    subscriber(feed.step)
+    subscriber(feed.meter.around(feed.step) if feed.meter else feed.step)
     # FastStream's own sleeps as long again after a call that found nothing: up to 50 ms for the
     # first event after a silence.
     most = settings.worker_batch_size * feed.batches
-    subscriber.get_msg = partial(_fetch, most=most)  # type: ignore[method-assign]  # it has no hook
+    subscriber.get_msg = partial(_fetch, most=most, meter=feed.meter)  # type: ignore[method-assign]  # it has no hook
     feed.control.find_consumer = lambda: subscriber.consumer
+    # A stop waits for who holds FastStream's lock, as each batch does, before the consumer goes.
+    feed.control.offsets = Offsets(
+        control=feed.control, metrics=metrics, hold=lambda: subscriber.lock
+    )
     return Subscription(broker=broker, subscriber=subscriber, control=feed.control)
 
 
@@ -135,9 +143,15 @@ async def _start(broker: KafkaBroker) -> None:
         raise
 
 
-async def _fetch(consumer: AIOKafkaConsumer, *, most: int) -> tuple[Record, ...]:
+async def _fetch(
+    consumer: AIOKafkaConsumer, *, most: int, meter: Meter | None
+) -> tuple[Record, ...]:
     """Return the records that are there, `most` at most, or wait for the first."""
+    if meter:
+        meter.fetch()
     found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=most)
+    if meter:
+        meter.take(found)
     return tuple(chain.from_iterable(found.values()))
 
 

@@ -48,6 +48,8 @@ SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    # Half of the heap by default: 158 MB of it were in use for good, 46 MB are with this.
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),
     # After a crash the broker is let in again only when its former session has run out.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from schema.ops.settings import ProcessSettings, split_commas
+from schema.ops.settings import SharedSettings, split_commas
 
 # An Origin as browsers send it: no path, no trailing slash (RFC 6454 §6.2).
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
-class HttpSettings(ProcessSettings):
+class HttpSettings(SharedSettings):
     """How requests are taken, whoever answers them."""
 
     redis_url: Annotated[SecretStr | None, NoDecode] = Field(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from schema.ops.share import Share
+
 PATHS: Final = ("/livez", "/readyz", "/metrics")
 """Where they are: asked every few seconds, by machines of the operator's."""
 
@@ -65,12 +67,16 @@ def add_probes(
     registry: CollectorRegistry,
     live: Mapping[str, Check],
     ready: Mapping[str, Check],
+    share: Share | None = None,
 ) -> None:
-    """Serve the three probe routes from `app`."""
+    """Serve the three probe routes from `app`; with `share`, `/metrics` is of all who share it."""
+    if share:
+        app.cleanup_ctx.append(share.running)
 
     async def metrics(_request: web.Request) -> web.Response:
+        found = await share.gather() if share else registry
         return web.Response(
-            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+            body=generate_latest(found), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
     for path, answer in zip(PATHS, (_answer(live), _answer(ready), metrics), strict=True):
@@ -78,12 +84,17 @@ def add_probes(
 
 
 @contextlib.asynccontextmanager
-async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[None]:
-    """Serve the probes of a process that serves nothing else while the context lasts."""
+async def serving(
+    app: web.Application, *, host: str, port: int, reuse_port: bool = False
+) -> AsyncIterator[None]:
+    """Serve the probes of a process that serves nothing else while the context lasts.
+
+    With `reuse_port` others may listen there too, and the kernel chooses who answers.
+    """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, reuse_port=reuse_port or None).start()
         yield
     finally:
         await runner.cleanup()

@@ -6,10 +6,12 @@ message, because one of them may be a secret in the wrong variable.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PostgresDsn,
     SecretStr,
@@ -37,6 +39,16 @@ class ProcessSettings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="lowest level that is written"
+    )
+
+
+class SharedSettings(ProcessSettings):
+    """How several processes of a service are behind one scrape target."""
+
+    metrics_share: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = Field(
+        None,
+        description="a directory, the same for all processes that listen on one port: whichever"
+        " is scraped tells of all, each with its label `process`; unset, each of itself",
     )
 
 

@@ -22,6 +22,8 @@ from deploy.migrate import migrate
 from deploy.stack import Process, Program
 from deploy.stack.ports import LOOPBACK, free_port
 from deploy.topics import apply_topics, connected_admin
+from tests.bench.cores import Cores, on_all, share_cores
+from tests.bench.log_files import make_log_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -34,34 +36,19 @@ T = TypeVar("T")
 
 TEMPLATE: Final = "bench_template"
 """The name of a migrated, empty database that others are copied from."""
+PORTS: Final[Mapping[str, str]] = {
+    "ingest": "INGEST_PORT",
+    "workers": "WORKER_METRICS_PORT",
+    "workers.relay": "RELAY_METRICS_PORT",
+    "api": "API_PORT",
+}
+"""Module -> the environment variable that tells it its port; of others it is PORT."""
 RIVAL_S: Final = 120.0
 """How long a rival may take."""
 
 
 class RivalError(Exception):
     """A process that something is compared with came to no end; the message has its log."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cores:
-    """Who runs where: what is measured has a core that nobody else is given."""
-
-    server: Sequence[int]
-    """For a server that is measured."""
-
-    rest: Sequence[int]
-    """For Kafka, PostgreSQL and the load; the same where there is only one."""
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len({*self.server, *self.rest})
-
-
-def share_cores() -> Cores:
-    """Return who gets which of the cores that we may use."""
-    first, *others = sorted(os.sched_getaffinity(0))
-    return Cores(server=[first], rest=others or [first])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +109,8 @@ class Bench:
             await apply_topics(admin)
         await execute(self.stack.database_url, f"CREATE DATABASE {TEMPLATE}")
         await migrate(self._on(TEMPLATE))
+        if not self.quick:
+            await make_log_files(self.stack.database_url)
 
     async def template(self, name: str, fill: Callable[[str], Awaitable[object]]) -> str:
         """Return the name of a database to copy, migrated and filled unless it is there."""
@@ -158,7 +147,6 @@ class Bench:
     async def serving(
         self,
         *module: str,
-        port_variable: str = "PORT",
         port: int | None = None,
         cores: Sequence[int] | None = None,
         settings: Mapping[str, str] | None = None,
@@ -176,7 +164,7 @@ class Bench:
             name=" ".join(module),
             command=["taskset", "-c", listed, sys.executable, "-m", *module],
             environment=self.environment(
-                **{port_variable: str(port)}, **(settings or {}), **variables
+                **{PORTS.get(module[0], "PORT"): str(port)}, **(settings or {}), **variables
             ),
             log=self.directory / f"{module[0]}.log",
             ready=partial(answers, port),
@@ -187,6 +175,15 @@ class Bench:
             yield Server(pid=process.pid, port=port)
         finally:
             await asyncio.to_thread(process.stop)
+
+    @contextlib.contextmanager
+    def together(self, *servers: Server) -> Iterator[None]:
+        """Let these servers, Kafka, PostgreSQL and the bench use all cores, while it lasts."""
+        assert self.stack.kafka
+        assert self.stack.postgres
+        ours = [os.getpid(), self.stack.kafka.pid, self.stack.postgres.pid]
+        with on_all(self.cores, [*ours, *(server.pid for server in servers)]):
+            yield
 
     async def run(self, *module: str, **variables: str) -> Mapping[str, float]:
         """Run `python -m module …` on the server's core to its end.

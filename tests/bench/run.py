@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from deploy.errors import OperatorError
 from deploy.stack import running_stack
-from tests.bench.bench import Bench, share_cores
+from tests.bench.bench import Bench
+from tests.bench.cores import share_cores
 from tests.bench.machine import look_at_machine
 from tests.bench.results import Results, collect, merge, write_results
 

@@ -11,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from schema.ops.probes import CheckFailedError, add_probes, serving
+from schema.ops.share import share_metrics
 from workers.consume import answers
 
 if TYPE_CHECKING:
@@ -62,13 +63,19 @@ async def serving_probes(
         if not await answers(pool):
             raise CheckFailedError("PostgreSQL does not answer")
 
+    settings = leader.settings
     app = web.Application()
     add_probes(
         app,
         registry=registry,
         live={"loop": check_loop},
         ready={"relay": check_relay, "kafka": check_kafka, "postgres": check_database},
+        share=share_metrics(settings, "relay", registry),
     )
-    settings = leader.settings
-    async with serving(app, host=settings.relay_metrics_host, port=settings.relay_metrics_port):
+    async with serving(
+        app,
+        host=settings.relay_metrics_host,
+        port=settings.relay_metrics_port,
+        reuse_port=settings.metrics_share is not None,
+    ):
         yield

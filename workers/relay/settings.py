@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from schema.ops.settings import DatabaseSettings, KafkaSettings
+from schema.ops.settings import DatabaseSettings, KafkaSettings, SharedSettings
 
 
-class RelaySettings(KafkaSettings, DatabaseSettings):
+class RelaySettings(KafkaSettings, DatabaseSettings, SharedSettings):
     """Settings of `clerkwork relay`."""
 
     relay_batch_size: int = Field(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge, Histogram
-
 from schema.ops.metrics.breakers import new_breaker_gauge
-from schema.ops.metrics.series import SECONDS, start_at_zero
+from schema.ops.metrics.declare import Bound, Declare
+from schema.ops.metrics.promises import Promise
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -60,96 +59,94 @@ Clerk was not asked: it is being asked, it was asked a moment ago, or too many o
 class NewcomerMetrics:
     """What is counted of signed-in users who are not here yet."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.outcomes = start_at_zero(
-            Counter(
-                "clerkwork_newcomers_total",
-                "Requests of signed-in users who were not here yet, by what came of asking Clerk.",
-                ["outcome"],
-                registry=registry,
-            ),
-            NEWCOMERS,
+    def __init__(self, declare: Declare) -> None:
+        self.outcomes = declare.counter(
+            "clerkwork_newcomers_total",
+            "Requests of signed-in users who were not here yet, by what came of asking Clerk.",
+            unit="requests",
+            labels={"outcome": NEWCOMERS},
+            guards=Promise.NEWCOMERS,
         )
-        self.seconds = Histogram(
+        self.seconds = declare.histogram(
             "clerkwork_newcomer_seconds",
             "From asking Clerk for a user who is not here yet to the end, whatever came of it.",
-            buckets=SECONDS,
-            registry=registry,
         )
-        self.served = Gauge(
+        self.served = declare.gauge(
             "clerkwork_newcomers_served",
             "1 while Clerk is asked for them; 0 without its secret key, and while Kafka is away.",
-            registry=registry,
+            unit="0 or 1",
+            guards=Promise.NEWCOMERS,
         )
 
 
-class ApiMetrics:
+class _StreamMetrics:
+    """What is counted of streams and of those who wait."""
+
+    def __init__(self, declare: Declare) -> None:
+        self.streams = declare.gauge(
+            "clerkwork_change_streams", "Streams of changes that are open.", unit="streams"
+        )
+        self.streams_ended = declare.counter(
+            "clerkwork_change_streams_ended_total",
+            "Streams of changes by why they ended.",
+            unit="streams",
+            labels={"reason": STREAM_ENDS},
+            guards=Promise.AWAY,
+        )
+        self.stream_events = declare.counter(
+            "clerkwork_change_stream_events_total",
+            "Changes that were sent, to each stream counted.",
+            unit="changes",
+        )
+        self.version_waits = declare.counter(
+            "clerkwork_version_waits_total",
+            "Requests that waited for a version of a user or for an event, by how that ended.",
+            unit="requests",
+            labels={"outcome": WAIT_ENDS},
+            guards=Promise.WRITTEN,
+        )
+
+
+class _DatabaseMetrics:
+    """What is counted of reading from PostgreSQL."""
+
+    def __init__(self, declare: Declare) -> None:
+        self.query_seconds = declare.histogram(
+            "clerkwork_query_seconds",
+            "Statements by name, from sending one to its last row.",
+            labels={"statement": Bound("a statement's name in the API's `.sql` files", 48)},
+        )
+        self.acquire_seconds = declare.histogram(
+            "clerkwork_connection_wait_seconds",
+            "Waits for a connection to PostgreSQL, opening one included.",
+        )
+        self.reads_repeated = declare.counter(
+            "clerkwork_reads_repeated_total",
+            "Statements that were sent again because their connection was lost.",
+            unit="statements",
+        )
+
+
+class ApiMetrics(_StreamMetrics, _DatabaseMetrics):
     """What the API counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.newcomers = NewcomerMetrics(registry)
-        self.streams = Gauge(
-            "clerkwork_change_streams",
-            "Streams of changes that are open.",
-            registry=registry,
-        )
-        self.streams_ended = start_at_zero(
-            Counter(
-                "clerkwork_change_streams_ended_total",
-                "Streams of changes by why they ended.",
-                ["reason"],
-                registry=registry,
-            ),
-            STREAM_ENDS,
-        )
-        self.stream_events = Counter(
-            "clerkwork_change_stream_events_total",
-            "Changes that were sent, to each stream counted.",
-            registry=registry,
-        )
-        self.version_waits = start_at_zero(
-            Counter(
-                "clerkwork_version_waits_total",
-                "Requests that waited for a version of a user or for an event, by how that ended.",
-                ["outcome"],
-                registry=registry,
-            ),
-            WAIT_ENDS,
-        )
+        declare = Declare(registry)
+        _StreamMetrics.__init__(self, declare)
+        _DatabaseMetrics.__init__(self, declare)
+        self.newcomers = NewcomerMetrics(declare)
         self.breaker_open = new_breaker_gauge(registry, "database", "jwks", "clerk")
-        self.sign_ins_refused = start_at_zero(
-            Counter(
-                "clerkwork_sign_ins_refused_total",
-                "Requests whose caller was not let in, by why.",
-                ["reason"],
-                registry=registry,
-            ),
-            SIGN_INS_REFUSED,
+        self.sign_ins_refused = declare.counter(
+            "clerkwork_sign_ins_refused_total",
+            "Requests whose caller was not let in, by why.",
+            unit="requests",
+            labels={"reason": SIGN_INS_REFUSED},
+            guards=Promise.MATRIX,
         )
-        self.standing_looks = start_at_zero(
-            Counter(
-                "clerkwork_standing_looks_total",
-                "Looks at what a caller may do, by where that was found.",
-                ["source"],
-                registry=registry,
-            ),
-            STANDING_LOOKS,
-        )
-        self.query_seconds = Histogram(
-            "clerkwork_query_seconds",
-            "Statements by name, from sending one to its last row.",
-            ["statement"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.acquire_seconds = Histogram(
-            "clerkwork_connection_wait_seconds",
-            "Waits for a connection to PostgreSQL, opening one included.",
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.reads_repeated = Counter(
-            "clerkwork_reads_repeated_total",
-            "Statements that were sent again because their connection was lost.",
-            registry=registry,
+        self.standing_looks = declare.counter(
+            "clerkwork_standing_looks_total",
+            "Looks at what a caller may do, by where that was found.",
+            unit="looks",
+            labels={"source": STANDING_LOOKS},
+            guards=Promise.MATRIX,
         )

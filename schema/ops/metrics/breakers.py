@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Gauge
-
-from schema.ops.metrics.series import start_at_zero
+from schema.ops.metrics.declare import Declare
+from schema.ops.metrics.promises import Promise
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Gauge
 
 
 def new_breaker_gauge(registry: CollectorRegistry, *breakers: str) -> Gauge:
     """Return the gauge of a process's circuit breakers."""
-    return start_at_zero(
-        Gauge(
-            "clerkwork_breaker_open",
-            "1 while a dependency is not asked because it did not answer.",
-            ["breaker"],
-            registry=registry,
-        ),
-        breakers,
+    return Declare(registry).gauge(
+        "clerkwork_breaker_open",
+        "1 while a dependency is not asked because it did not answer.",
+        unit="0 or 1",
+        labels={"breaker": breakers},
+        guards=Promise.SAFE if "kafka" in breakers else Promise.CACHE,
     )

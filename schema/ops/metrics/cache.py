@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from prometheus_client import Counter, Gauge, Histogram
-
-from schema.ops.metrics.series import SECONDS, start_at_zero
+from schema.ops.metrics.declare import Bound, Declare
+from schema.ops.metrics.promises import Promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,34 +25,32 @@ DROP_REASONS: Final[tuple[DropReason, ...]] = get_args(DropReason)
 class CacheMetrics:
     """What the cache counts."""
 
-    def __init__(self, registry: CollectorRegistry, *, endpoints: Iterable[str]) -> None:
+    def __init__(self, registry: CollectorRegistry, *, endpoints: Iterable[str] = ()) -> None:
         """`endpoints` are the names of those whose answers are kept."""
-        self.reads = Counter(
+        declare = Declare(registry)
+        self.reads = declare.counter(
             "clerkwork_cache_reads_total",
             "Reads of what may be cached, by endpoint and outcome; the hit ratio is hit over all.",
-            ["endpoint", "outcome"],
-            registry=registry,
+            unit="reads",
+            labels={
+                "endpoint": Bound("an operationId whose answers are kept", 8),
+                "outcome": CACHE_OUTCOMES,
+            },
         )
-        for endpoint in endpoints:
-            for outcome in CACHE_OUTCOMES:
-                self.reads.labels(endpoint, outcome)
-        self.bytes = Gauge(
-            "clerkwork_cache_bytes", "What the entries take in memory.", registry=registry
+        for endpoint, outcome in product(endpoints, CACHE_OUTCOMES):
+            self.reads.labels(endpoint, outcome)
+        self.bytes = declare.gauge("clerkwork_cache_bytes", "What the entries take in memory.")
+        self.entries = declare.gauge(
+            "clerkwork_cache_entries", "Answers that are kept.", unit="answers"
         )
-        self.entries = Gauge("clerkwork_cache_entries", "Answers that are kept.", registry=registry)
-        self.dropped = start_at_zero(
-            Counter(
-                "clerkwork_cache_dropped_total",
-                "Entries that were let go: what they tell of changed, their time was over, room"
-                " was needed, or nobody could tell any more what had changed.",
-                ["reason"],
-                registry=registry,
-            ),
-            DROP_REASONS,
+        self.dropped = declare.counter(
+            "clerkwork_cache_dropped_total",
+            "Entries that were let go: what they tell of changed, their time was over, room"
+            " was needed, or nobody could tell any more what had changed.",
+            unit="answers",
+            labels={"reason": DROP_REASONS},
+            guards=Promise.CACHE,
         )
-        self.load_seconds = Histogram(
-            "clerkwork_cache_load_seconds",
-            "Time to load what was not cached.",
-            buckets=SECONDS,
-            registry=registry,
+        self.load_seconds = declare.histogram(
+            "clerkwork_cache_load_seconds", "Time to load what was not cached."
         )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge, Histogram
-
-from schema.ops.metrics.series import SECONDS, start_at_zero
+from schema.ops.metrics.declare import SECONDS, Declare
+from schema.ops.metrics.promises import Promise
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -20,33 +19,29 @@ class CanaryMetrics:
     """What the canary counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.flights = Counter(
+        declare = Declare(registry)
+        self.flights = declare.counter(
             "clerkwork_canary_flights_total",
             "Canaries that were sent the whole way.",
-            registry=registry,
+            unit="canaries",
         )
-        self.lost = start_at_zero(
-            Counter(
-                "clerkwork_canary_lost_total",
-                "Canaries that did not arrive in time, by the first place where they were missed.",
-                ["at"],
-                registry=registry,
-            ),
-            CANARY_STATIONS,
+        self.lost = declare.counter(
+            "clerkwork_canary_lost_total",
+            "Canaries that did not arrive in time, by the first place where they were missed.",
+            unit="canaries",
+            labels={"at": CANARY_STATIONS},
+            guards=Promise.SAFE,
+            beside="clerkwork_canary_flights_total",
         )
-        self.seconds = Histogram(
+        self.seconds = declare.histogram(
             "clerkwork_canary_seconds",
             "From the post of a canary until it was seen there.",
-            ["at"],
+            labels={"at": CANARY_STATIONS},
             buckets=(*SECONDS, 60.0, 300.0),
-            registry=registry,
         )
-        self.seen = start_at_zero(
-            Gauge(
-                "clerkwork_canary_seen_timestamp_seconds",
-                "When a canary was last seen there, 0 before the first.",
-                ["at"],
-                registry=registry,
-            ),
-            CANARY_STATIONS,
+        self.seen = declare.gauge(
+            "clerkwork_canary_seen_timestamp_seconds",
+            "When a canary was last seen there, 0 before the first.",
+            labels={"at": CANARY_STATIONS},
+            guards=Promise.SAFE,
         )

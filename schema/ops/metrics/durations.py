@@ -5,7 +5,6 @@ Its own takes two locks and a walk over the buckets for each observation, ten ti
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
 class Series:
     """What was observed under one set of label values."""
 
-    __slots__ = ("_bounds", "counts", "created", "total")
+    __slots__ = ("_bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         """Those of each bucket alone; the last one has no bound."""
         self.total = 0.0
-        self.created = time.time()
 
     def observe(self, amount: float) -> None:
         """Count `amount` in the bucket that it belongs to."""
@@ -76,8 +74,6 @@ class Durations(Collector):
             counts = map(float, accumulate(series.counts))
             buckets = [*zip(self._names, counts, strict=True)]
             family.add_metric(values, buckets, series.total)
-            labels = dict(zip(self._labels, values, strict=True))
-            family.add_sample(f"{self._name}_created", labels, series.created)
         return [family]
 
     def _family(self) -> HistogramMetricFamily:

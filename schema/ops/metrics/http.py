@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge
-
-from schema.ops.metrics.durations import Durations
-from schema.ops.metrics.series import SECONDS, start_at_zero
+from schema.ops.metrics.declare import Bound, Declare
+from schema.ops.metrics.promises import Promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,46 +28,46 @@ REFUSALS: Final = (
 DECISIONS: Final = ("allowed", "limited", "unchecked")
 """What a rate limit can decide; unchecked: Redis was away."""
 
+STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
+"""Of the status of an answer its first digit."""
+
 
 class HttpMetrics:
     """What every HTTP service counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Durations(
+        declare = Declare(registry)
+        self.requests = declare.durations(
             "clerkwork_http_request_seconds",
             "Requests by route and status class.",
-            ["route", "status"],
-            buckets=SECONDS,
-            registry=registry,
+            labels={
+                "route": Bound("a route's template, such as `/v1/users/{id}`, or `unmatched`", 48),
+                "status": STATUS_CLASSES,
+            },
+            guards=Promise.DOCUMENTED,
         )
-        self.connections = Gauge(
-            "clerkwork_http_connections",
-            "Connections that are open.",
-            registry=registry,
+        self.connections = declare.gauge(
+            "clerkwork_http_connections", "Connections that are open.", unit="connections"
         )
-        self.refusals = start_at_zero(
-            Counter(
-                "clerkwork_http_refusals_total",
-                "Connections and requests that were cut off or turned away unread, by reason.",
-                ["reason"],
-                registry=registry,
-            ),
-            REFUSALS,
+        self.refusals = declare.counter(
+            "clerkwork_http_refusals_total",
+            "Connections and requests that were cut off or turned away unread, by reason.",
+            unit="connections and requests",
+            labels={"reason": REFUSALS},
         )
-        self.limit_decisions = Counter(
+        self.limit_decisions = declare.counter(
             "clerkwork_rate_limit_decisions_total",
             "Decisions of rate limits by the limit's name and outcome.",
-            ["limit", "outcome"],
-            registry=registry,
+            unit="requests",
+            labels={"limit": Bound("a limit that the settings name", 48), "outcome": DECISIONS},
         )
-        self.limit_failures = Counter(
+        self.limit_failures = declare.counter(
             "clerkwork_rate_limit_failures_total",
             "Times that Redis did not count for a rate limit.",
-            registry=registry,
+            unit="requests",
         )
 
     def begin_limits(self, names: Iterable[str]) -> None:
         """Show the decisions of these limits from the start."""
-        for name in names:
-            for outcome in DECISIONS:
-                self.limit_decisions.labels(name, outcome)
+        for name, outcome in product(names, DECISIONS):
+            self.limit_decisions.labels(name, outcome)

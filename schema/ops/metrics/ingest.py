@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Final
-
-from prometheus_client import Counter
 
 from schema.kafka.commands import COMMAND_TYPES
 from schema.ops.metrics.breakers import new_breaker_gauge
-from schema.ops.metrics.durations import Durations
-from schema.ops.metrics.series import SECONDS, start_at_zero
+from schema.ops.metrics.declare import Declare
+from schema.ops.metrics.promises import Promise
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -63,30 +60,31 @@ class IngestMetrics:
     """What ingest counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.webhooks = start_at_zero(
-            Counter(
-                "clerkwork_webhooks_total",
-                "Webhooks by how they were answered.",
-                ["answer"],
-                registry=registry,
-            ),
-            ANSWERS,
+        declare = Declare(registry)
+        self.webhooks = declare.counter(
+            "clerkwork_webhooks_total",
+            "Webhooks by how they were answered.",
+            unit="webhooks",
+            labels={"answer": ANSWERS},
+            guards=Promise.ONLY_CLERK,
         )
         self.stored = {answer: self.webhooks.labels(answer) for answer in STORED}
         """Those of `webhooks` that nearly all add to, found already."""
-        self.commands = Counter(
+        self.last_webhook = declare.gauge(
+            "clerkwork_webhook_last_timestamp_seconds",
+            "When a genuine webhook was last kept, 0 before the first.",
+            guards=Promise.KEPT,
+        )
+        self.commands = declare.counter(
             "clerkwork_commands_total",
             "Commands by type and by how they were answered.",
-            ["type", "answer"],
-            registry=registry,
+            unit="commands",
+            labels={"type": COMMAND_TYPES, "answer": COMMAND_ANSWERS},
+            guards=Promise.COMMANDS,
         )
-        for kind, answer in product(COMMAND_TYPES, COMMAND_ANSWERS):
-            self.commands.labels(kind, answer)
-        self.publish_seconds = Durations(
+        self.publish_seconds = declare.durations(
             "clerkwork_publish_seconds",
             "From handing a record to the producer until the broker acknowledged it.",
-            [],
-            buckets=SECONDS,
-            registry=registry,
+            guards=Promise.SAFE,
         ).labels()
         self.breaker_open = new_breaker_gauge(registry, "kafka", "jwks")

@@ -1,34 +1,45 @@
-"""What all metrics are made with: registries, buckets, series that begin at 0."""
+"""The registry of a process."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
-
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from schema import VERSION
+from schema.ops.metrics.declare import Declare
 
 
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-"""Buckets for what takes a moment."""
+class BuildMetrics:
+    """What runs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.info = Declare(registry).gauge(
+            "clerkwork_build_info",
+            "1; which version of clerkwork this process is.",
+            unit="0 or 1",
+            labels={"version": (VERSION,)},
+        )
+        self.info.labels(VERSION).set(1)
+
+
+class ShareMetrics:
+    """Who is behind a scrape target that several processes share."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.processes = Declare(registry).gauge(
+            "clerkwork_processes",
+            "Processes behind this target, where they share one: those that have told what they"
+            " count, and those that are alive and did not answer.",
+            unit="processes",
+            labels={"state": ("told", "silent")},
+        )
 
 
 def new_registry() -> CollectorRegistry:
-    """Return a registry that already knows the process: memory, CPU, open files, version."""
+    """Return a registry that already knows the process: memory, CPU, open files, versions."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
+    BuildMetrics(registry)
     return registry
-
-
-MetricT = TypeVar("MetricT", Counter, Gauge)
-
-
-def start_at_zero(metric: MetricT, values: Iterable[str]) -> MetricT:
-    """Return the metric with a series for each of these values of its label."""
-    for value in values:
-        metric.labels(value)
-    return metric

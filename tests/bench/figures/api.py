@@ -12,14 +12,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.tokens import mint_token, new_private_key, public_key
 from schema.postgres.ids import derive_id
 from tests.bench.figure import CORE, LIMIT, MEMORY, NAIVE, OURS, Experiment, Figure, Promise
-from tests.bench.paced import MOST, pace, percentiles
-from tests.bench.wrk import make_request, measure_rate, write_requests
+from tests.bench.served import measure_server
+from tests.bench.wrk import make_request
 from tests.zipf import zipf_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from tests.bench.bench import Bench, Server
 
@@ -87,36 +86,25 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
     """Measure each alone: as much as it takes, and then half of that by the clock."""
     key, users = new_private_key(), bench.choose(USERS, 100)
     reads = make_reads(bench.choose(READS, 200), users=users, key=key)
-    path = write_requests(reads, bench.directory / "reads")
     found: dict[str, Mapping[str, float]] = {}
     async with bench.database() as url:
         await fill(url, users)
         variables = {"DATABASE_URL": url, "CLERK_JWT_KEY": public_key(key)}
         async with _api(bench, variables) as server:
             body = bench.keep("body", await fetch_body(server, reads[0]))
-            found[OURS] = await _measure_one(bench, server, reads, path)
-            found[OURS] = {**found[OURS], "hits": await fetch_hits(server)}
+            ours = await measure_server(bench, server, reads, warm_s=WARM_S)
+            found[OURS] = {**ours, "hits": await fetch_hits(server)}
         async with _api(bench, variables | {"API_CACHE_MAX_BYTES": "0"}) as server:
-            found[UNCACHED] = await _measure_one(bench, server, reads, path)
+            found[UNCACHED] = await measure_server(bench, server, reads, warm_s=WARM_S)
         async with bench.serving("tests.bench.rivals.api", settings=variables) as server:
-            found[NAIVE] = await _measure_one(bench, server, reads, path)
+            found[NAIVE] = await measure_server(bench, server, reads, warm_s=WARM_S)
     async with bench.serving("tests.bench.rivals.bare", str(body)) as server:
-        found[LIMIT] = await _measure_one(bench, server, reads, path)
+        found[LIMIT] = await measure_server(bench, server, reads, warm_s=WARM_S)
     return found
 
 
 def _api(bench: Bench, variables: Mapping[str, str]) -> AbstractAsyncContextManager[Server]:
-    return bench.serving("api", port_variable="API_PORT", API_RATE_LIMITS="off", settings=variables)
-
-
-async def _measure_one(
-    bench: Bench, server: Server, reads: Sequence[bytes], path: Path
-) -> Mapping[str, float]:
-    found = await measure_rate(bench, server, path, warm_s=WARM_S)
-    latencies = await pace(
-        server, reads, rate=min(found["rate"] / 2, MOST), seconds=bench.choose(3, 0.5)
-    )
-    return {**found, **percentiles(latencies), "memory": server.rss_mb()}
+    return bench.serving("api", API_RATE_LIMITS="off", settings=variables)
 
 
 EXPERIMENT: Final = Experiment(

@@ -100,7 +100,6 @@ async def measure_freshness(bench: Bench) -> Mapping[str, float]:
         async with (
             bench.serving(
                 "api",
-                port_variable="API_PORT",
                 DATABASE_URL=url,
                 CLERK_JWT_KEY=public_key(key),
                 API_RATE_LIMITS="off",

@@ -70,7 +70,7 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
             "API_STREAMS_PER_USER": "1000",
             "API_RATE_LIMITS": "off",
         }
-        async with bench.serving("api", port_variable="API_PORT", settings=settings) as server:
+        async with bench.serving("api", settings=settings) as server:
             tokens = [token(owner) for owner in owners]
             administrators = [token("user_admin")] * len(owners)
             found = {

@@ -81,7 +81,7 @@ async def measure_one(bench: Bench, key: str) -> Mapping[str, float]:
         async def run(*arguments: str, codes: tuple[int, ...] = (0,)) -> Ended:
             return await asyncio.to_thread(run_console, bench, environment, *arguments, codes=codes)
 
-        async with bench.serving("workers", port_variable="WORKER_METRICS_PORT", DATABASE_URL=url):
+        async with bench.serving("workers", DATABASE_URL=url):
             filled = await run("backfill")
             compared = await run("reconcile", "--settle=0")
             await execute(url, ONE_IN_HUNDRED)

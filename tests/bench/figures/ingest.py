@@ -6,15 +6,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from tests.bench.figure import CORE, LIMIT, MEMORY, NAIVE, OURS, Experiment, Figure, Promise
-from tests.bench.paced import MOST, pace, percentiles
+from tests.bench.served import measure_server
 from tests.bench.webhooks import make_webhooks
-from tests.bench.wrk import measure_rate, write_requests
 from tests.factories import SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from tests.bench.bench import Bench, Server
 
@@ -24,34 +22,21 @@ DISTINCT: Final = 4_000
 async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
     """Measure each of them alone: as much as it takes, and then half of that by the clock."""
     webhooks = make_webhooks(bench.choose(DISTINCT, 200))
-    path = write_requests(webhooks, bench.directory / "webhooks")
     found: dict[str, Mapping[str, float]] = {}
     for who, server in _contestants(bench).items():
         async with server as running:
-            found[who] = await _measure_one(bench, running, webhooks, path)
+            found[who] = await measure_server(bench, running, webhooks)
     return found
 
 
 def _contestants(bench: Bench) -> Mapping[str, AbstractAsyncContextManager[Server]]:
     found = {
         LIMIT: bench.serving("tests.bench.rivals.bare"),
-        OURS: bench.serving(
-            "ingest", port_variable="INGEST_PORT", CLERK_WEBHOOK_SIGNING_SECRET=SECRET
-        ),
+        OURS: bench.serving("ingest", CLERK_WEBHOOK_SIGNING_SECRET=SECRET),
     }
     if find_spec("fastapi"):  # only `deploy/run bench` installs it
         found[NAIVE] = bench.serving("tests.bench.rivals.ingest")
     return found
-
-
-async def _measure_one(
-    bench: Bench, server: Server, webhooks: Sequence[bytes], path: Path
-) -> Mapping[str, float]:
-    found = await measure_rate(bench, server, path)
-    latencies = await pace(
-        server, webhooks, rate=min(found["rate"] / 2, MOST), seconds=bench.choose(4, 0.5)
-    )
-    return {**found, **percentiles(latencies), "memory": server.rss_mb()}
 
 
 EXPERIMENT: Final = Experiment(

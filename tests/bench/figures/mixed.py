@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.tokens import mint_token, new_private_key, public_key
 from schema.kafka.topics import USER_EVENTS
 from schema.postgres.statements import read_statements
+from tests.bench.events import make_events
 from tests.bench.figure import Experiment, Figure, Promise
-from tests.bench.growth_events import make_events
-from tests.bench.growth_fill import clerk_id, fill
+from tests.bench.fill import clerk_id, fill
 from tests.bench.paced import WARM_S, pace, percentiles
 from tests.bench.wrk import make_request
 from tests.leftovers import skip_leftovers
@@ -76,14 +76,13 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
         await running.enter_async_context(
             bench.serving(
                 "workers",
-                port_variable="WORKER_METRICS_PORT",
                 cores=bench.cores.rest,
                 DATABASE_URL=url,
             )
         )
         settings = {"DATABASE_URL": url, "CLERK_JWT_KEY": public_key(key)}
         server = await running.enter_async_context(
-            bench.serving("api", port_variable="API_PORT", API_RATE_LIMITS="off", settings=settings)
+            bench.serving("api", API_RATE_LIMITS="off", settings=settings)
         )
         changing = asyncio.create_task(change(bench, users=users, seconds=WARM_S + seconds))
         found = await ask(server, make_reads(users, key=key), seconds=seconds)

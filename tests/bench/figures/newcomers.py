@@ -32,10 +32,9 @@ async def measure(bench: Bench) -> Mapping[str, Mapping[str, float]]:
     async with bench.database() as url, running_stand_in(world) as clerk:
         clerk_settings = {"CLERK_SECRET_KEY": LIVE_KEY, "CLERK_API_URL": clerk}
         async with (
-            bench.serving("workers", port_variable="WORKER_METRICS_PORT", DATABASE_URL=url),
+            bench.serving("workers", DATABASE_URL=url),
             bench.serving(
                 "api",
-                port_variable="API_PORT",
                 settings=clerk_settings,
                 DATABASE_URL=url,
                 CLERK_JWT_KEY=public_key(key),

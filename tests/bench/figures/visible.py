@@ -110,16 +110,13 @@ async def _start(bench: Bench, running: AsyncExitStack, *, key: str, users: Sequ
     url = await enter(bench.database())
     every = [*bench.cores.server, *bench.cores.rest]
 
-    async def serve(module: str, port_variable: str, **settings: str) -> Server:
-        variables = {"DATABASE_URL": url, **settings}
-        return await enter(
-            bench.serving(module, port_variable=port_variable, cores=every, settings=variables)
-        )
+    async def serve(module: str, **settings: str) -> Server:
+        return await enter(bench.serving(module, cores=every, DATABASE_URL=url, settings=settings))
 
-    await serve("workers", "WORKER_METRICS_PORT")
-    await serve("workers.relay", "RELAY_METRICS_PORT")
-    ingest = await serve("ingest", "INGEST_PORT", CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
-    api = await serve("api", "API_PORT", CLERK_JWT_KEY=public_key(key), API_RATE_LIMITS="off")
+    await serve("workers")
+    await serve("workers.relay")
+    ingest = await serve("ingest", CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
+    api = await serve("api", CLERK_JWT_KEY=public_key(key), API_RATE_LIMITS="off")
     database = await asyncpg.connect(url)
     running.push_async_callback(database.close)
     walk = Walk(

@@ -32,13 +32,6 @@ if TYPE_CHECKING:
 
 TABLES: Final = "same tables"
 TWO: Final = "two workers"
-# What lies in the ledger after its first tenth: by then everything is warm.
-APPLIED: Final = """
-    WITH warm AS (SELECT percentile_disc(0.1) WITHIN GROUP (ORDER BY applied_at) AS at FROM events)
-    SELECT count(*) / extract(epoch FROM max(applied_at) - min(at))::float8
-    FROM events, warm
-    WHERE applied_at > warm.at
-"""
 
 
 @cache
@@ -102,12 +95,7 @@ async def measure_workers(
         running.push_async_callback(database.close)
         workers = [
             await running.enter_async_context(
-                bench.serving(
-                    "workers",
-                    port_variable="WORKER_METRICS_PORT",
-                    cores=every if count > 1 else None,
-                    DATABASE_URL=url,
-                )
+                bench.serving("workers", cores=every if count > 1 else None, DATABASE_URL=url)
             )
             for _ in range(count)
         ]
@@ -126,7 +114,7 @@ async def _drain(
         await until(applied, events.__eq__, within_s=300)
     rest = max(1, events - begun)
     return {
-        "rate": await database.fetchval(APPLIED),
+        "rate": rest / cost.seconds,
         "cpu": cost.cpu_s / rest * 1e6,
         "postgres": (bench.postgres_cpu_s() - before) / rest * 1e6,
         "core": cost.cpu_s / cost.seconds * 100,

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
+import pytest
+from aiohttp import web
 from aiohttp.test_utils import unused_port
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 
+from schema.ops.metrics import BUDGETS
+from schema.ops.share import Share
 from tests.factories import SECRET
 from tests.integration.http.conftest import NOBODY
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from prometheus_client.samples import Sample
 
 STARTED = "process_start_time_seconds "
 
 
 @contextmanager
-def running_ingest(port: int, *, reuse: bool) -> Iterator[subprocess.Popen[bytes]]:
+def running_ingest(
+    port: int, *, reuse: bool, share: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process of ingest's until the context ends."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -30,6 +42,7 @@ def running_ingest(port: int, *, reuse: bool) -> Iterator[subprocess.Popen[bytes
         "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,
         "INGEST_PORT": str(port),
         "HTTP_REUSE_PORT": str(reuse),
+        "METRICS_SHARE": str(share or ""),
     }
     with subprocess.Popen(  # our own module
         [sys.executable, "-m", "ingest"], env=environment, stderr=subprocess.DEVNULL
@@ -38,6 +51,7 @@ def running_ingest(port: int, *, reuse: bool) -> Iterator[subprocess.Popen[bytes
             yield process
         finally:
             process.terminate()
+            process.send_signal(signal.SIGCONT)
 
 
 async def ask_anyone(port: int) -> str:
@@ -65,3 +79,84 @@ async def test_processes_share_a_port() -> None:
         with running_ingest(port, reuse=True):
             await until(meet, lambda number: number == 2)
         assert {await ask_anyone(port) for _ in range(10)} < met
+
+
+async def scrape(port: int) -> list[Sample]:
+    """Return what whoever answers a new connection has to tell."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        text = await answer.text()
+    return [each for family in text_string_to_metric_families(text) for each in family.samples]
+
+
+def told(samples: list[Sample], name: str, **labels: str) -> dict[str, float]:
+    """Return process -> the value of its series; a series that is there twice fails."""
+    found = [s for s in samples if s.name == name and labels.items() <= s.labels.items()]
+    by_process = {s.labels.get("process", ""): s.value for s in found}
+
+    assert len(by_process) == len(found)
+    return by_process
+
+
+async def told_by(port: int, number: int) -> bool:
+    """Say whether so many processes tell what they count."""
+    try:
+        samples = await scrape(port)
+    except aiohttp.ClientConnectionError:
+        return False
+    return told(samples, "clerkwork_processes", state="told") == {"": number}
+
+
+async def test_one_scrape_is_of_all_who_share_the_target(tmp_path: Path) -> None:
+    """Whoever is asked: nothing is lost, nothing is counted twice, and gauges are of each."""
+    port, asked = unused_port(), 40
+    with running_ingest(port, reuse=True, share=tmp_path):
+        await until(lambda: told_by(port, 1), bool)
+        with running_ingest(port, reuse=True, share=tmp_path):
+            await until(lambda: told_by(port, 2), bool)
+            for _ in range(asked):
+                async with aiohttp.ClientSession() as http:
+                    await http.get(f"http://127.0.0.1:{port}/nowhere")
+
+            for _ in range(10):
+                samples = await scrape(port)
+                name = "clerkwork_http_request_seconds_count"
+                requests = told(samples, name, route="unmatched", status="4xx")
+                assert sum(requests.values()) == asked
+                assert len(requests) == 2  # else one had them all, and this would prove nothing
+                assert told(samples, "process_resident_memory_bytes").keys() == {"0", "1"}
+                assert told(samples, "clerkwork_breaker_open", breaker="kafka").keys() == {"0", "1"}
+                assert len(samples) < BUDGETS["ingest"]
+
+
+async def test_who_is_frozen_or_dead_is_told_of(tmp_path: Path) -> None:
+    """One that does not answer is counted; one that was killed is gone, its number free."""
+    port, other = unused_port(), unused_port()
+    with running_ingest(port, reuse=True, share=tmp_path):
+        await until(lambda: told_by(port, 1), bool)
+        with running_ingest(other, reuse=True, share=tmp_path) as process:
+            await until(lambda: told_by(port, 2), bool)
+            process.send_signal(signal.SIGSTOP)
+            samples = await scrape(port)
+            assert told(samples, "clerkwork_processes", state="silent") == {"": 1}
+            assert told(samples, "process_start_time_seconds").keys() == {"0"}
+            process.kill()
+            process.wait()
+        samples = await scrape(port)
+        assert told(samples, "clerkwork_processes", state="silent") == {"": 0}
+        assert told(samples, "process_start_time_seconds").keys() == {"0"}
+        with running_ingest(other, reuse=True, share=tmp_path):
+            await until(lambda: told_by(port, 2), bool)
+            samples = await scrape(port)
+            assert told(samples, "process_start_time_seconds").keys() == {"0", "1"}
+
+
+async def test_a_directory_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    """At the start, in words."""
+    (tmp_path / "file").touch()
+    share = Share(tmp_path / "file", service="ingest", registry=CollectorRegistry())
+
+    with pytest.raises(SystemExit, match=r"METRICS_SHARE, .*file, cannot be used: File exists"):
+        await anext(share.running(web.Application()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +199,10 @@ async def test_every_answer_is_counted(client: Client) -> None:
     await _post(client, body, {})
     async with client.get("/metrics") as response:
         text = await response.text()
+    last = re.search(r"^clerkwork_webhook_last_timestamp_seconds (\S+)$", text, re.MULTILINE)
 
+    assert last
+    assert time.time() - float(last[1]) < 30
     assert 'clerkwork_webhooks_total{answer="accepted"} 1.0' in text
     assert 'clerkwork_webhooks_total{answer="unsupported_media_type"} 1.0' in text
     assert 'clerkwork_webhooks_total{answer="broker_unavailable"} 0.0' in text

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from deploy.partitions import Month, add_month, month_of
 from deploy.stack.ports import free_port
 from schema.ops.metrics import SESSION_STATUSES, WorkerMetrics
 from schema.ops.settings import DatabaseSettings
 from schema.postgres.pools import build_pool
-from tests.rows import BEGINNING, insert_held_back, insert_session
+from tests.rows import BEGINNING, insert, insert_held_back, insert_session
 from tests.waiting import until
 from workers import count
-from workers.count import counting
+from workers.count import count_letters, count_months_ahead, count_stops, counting
+from workers.halt import Stop, write_stops
 
 if TYPE_CHECKING:
     import asyncpg
@@ -130,9 +134,67 @@ async def test_it_ends_in_the_middle_of_a_count(
     assert await pool.fetchval("SELECT 1") == 1
 
 
+async def _insert_letter(database: Database, offset: int, *, state: str, dead_at: datetime) -> None:
+    await insert(
+        database,
+        "dead_letters",
+        topic="clerk.user-events.dlq",
+        partition=0,
+        offset=offset,
+        dead_at=dead_at,
+        error_class="bug",
+        attempts=1,
+        state=state,
+    )
+
+
+async def test_dead_letters_have_an_age_while_they_wait(database: Database) -> None:
+    """Those that were replayed or given up wait no more, whatever their age."""
+    now = await database.fetchval("SELECT now()")
+    for offset, (state, age_s) in enumerate(
+        [("open", 60), ("open", 10), ("parked", 500), ("replayed", 9000), ("purged", 9000)]
+    ):
+        await _insert_letter(database, offset, state=state, dead_at=now - timedelta(seconds=age_s))
+    metrics = WorkerMetrics(registry := CollectorRegistry())
+
+    count._show_letters(await count_letters(database), metrics)
+
+    assert registry.get_sample_value("clerkwork_dead_letters", {"state": "open"}) == 2
+    assert registry.get_sample_value("clerkwork_dead_letters", {"state": "replaying"}) == 0
+    oldest_s = registry.get_sample_value("clerkwork_dead_letter_oldest_seconds")
+    assert oldest_s == pytest.approx(500, abs=30)
+    await database.execute("UPDATE dead_letters SET state = 'purged'")
+    count._show_letters(await count_letters(database), metrics)
+    assert registry.get_sample_value("clerkwork_dead_letter_oldest_seconds") == 0
+
+
+async def test_stops_are_counted_until_they_are_released(database: Database, pool: Pool) -> None:
+    """As an operator sees them."""
+    stop = Stop(topic="clerk.user-events", partition=3, rejects=9, events=9, reason="r")
+    await write_stops(pool, [stop, replace(stop, partition=4)])
+
+    assert await count_stops(database) == 2
+    await database.execute("UPDATE line_stops SET released_at = now() WHERE partition = 4")
+    assert await count_stops(database) == 1
+
+
+async def test_months_count_up_to_the_first_that_is_missing(database: Database) -> None:
+    """What lies after a gap helps nobody next month."""
+    now = datetime.now(UTC)
+    before = await count_months_ahead(database)
+    for distance in (before + 1, before + 2, before + 4):
+        await add_month(database, Month(begins=month_of(now, plus=distance), events=0))
+
+    assert await count_months_ahead(database) == before + 2
+
+
 @pytest.mark.parametrize(
     ("statement", "index"),
-    [("count_sessions", "sessions_status_idx"), ("count_held_back", "users_erase_at_idx")],
+    [
+        ("count_sessions", "sessions_status_idx"),
+        ("count_held_back", "users_erase_at_idx"),
+        ("count_letters", "dead_letters_state_dead_at_idx"),
+    ],
 )
 async def test_only_an_index_is_read(database: Database, statement: str, index: str) -> None:
     """Once vacuum has seen the table."""

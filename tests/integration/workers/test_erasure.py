@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from schema.postgres.ids import derive_id
 from tests.factories import CREATED_MS, make_body, make_record, new_event_id, user_event
+from tests.waiting import until
 from workers.apply import Policy, apply
 from workers.decode import decode
 from workers.erase import erase_users
@@ -86,6 +88,36 @@ async def test_the_ledger_names_an_erased_user_by_the_deletion_alone(pool: Pool)
     named = await pool.fetch("SELECT type FROM events WHERE clerk_user_id = $1", TOMAS)
 
     assert [row["type"] for row in named] == ["user.deleted"]
+
+
+async def test_an_erasure_waits_for_who_names_a_user_without_a_row(pool: Pool) -> None:
+    """There is no row to lock: whoever comes and goes meanwhile is not named in the ledger."""
+    naming, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pause(*_: object) -> None:
+        naming.set()
+        await go_on.wait()
+
+    mention = decode(make_record(make_body("email.created"), subject=TOMAS))
+    first = asyncio.create_task(apply(pool, [mention], before_commit=pause))
+    await naming.wait()
+    # Whose row is there before the erasure begins, and not when the other one looked.
+    await _apply(pool, *_life(), policy=Policy())
+    second = asyncio.create_task(_apply(pool, _deletion(), policy=Policy()))
+    await until(lambda: _is_over_or_waits(pool, second), bool)
+    go_on.set()
+    await asyncio.gather(first, second)
+    named = await pool.fetch("SELECT type FROM events WHERE clerk_user_id = $1", TOMAS)
+
+    assert mention.clerk_user_id == TOMAS
+    assert [row["type"] for row in named] == ["user.deleted"]
+
+
+async def _is_over_or_waits(pool: Pool, task: asyncio.Task[list[str]]) -> bool:
+    waits = await pool.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+    )
+    return task.done() or bool(waits)
 
 
 async def test_a_held_back_user_is_deleted_and_keeps_everything(pool: Pool) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench.cost_meter import read_total
-from tests.bench.cost_month import Load, find_needs, read_measured
-from tests.bench.cost_page import PAGE, WRITERS, table, with_tables
-from tests.bench.growth import Rate, median
-from tests.bench.growth_backlog import Look, compare_tenths
-from tests.bench.growth_events import make_events
+from tests.bench.estimate import NOTED
+from tests.bench.events import FORGED_AT, forge, make_events, stamp
+from tests.bench.figures.backlog import BEGINNING, END, Look, compare_tenths
+from tests.bench.needs import Load, find_needs
+from tests.bench.results import read_results
+from tests.bench.scale import PAGE, WRITERS, table, with_tables
+from tests.bench.wal import read_total
 from tests.factories import make_record
 from workers.decode import decode
 
@@ -31,13 +33,13 @@ Total  1000  100000 [1.23%]  8000000 [98.77%]  8100000 [100%]
 
 def needs(load: Load) -> Mapping[str, float]:
     """Return what is needed -> how much."""
-    return {need.what: need.amount for need in find_needs(read_measured(), load)}
+    return {need.what: need.amount for need in find_needs(read_results(NOTED), load)}
 
 
 def test_the_page_has_what_was_measured() -> None:
     """The tables of the page are those that the noted measurements make."""
     page = PAGE.read_text()
-    assert with_tables(page, read_measured()) == page
+    assert with_tables(page, read_results(NOTED)) == page
     assert set(re.findall(r"<!-- measured: (\w+) -->", page)) == WRITERS.keys()
 
 
@@ -64,18 +66,8 @@ def test_the_tenths_of_a_backlog_are_told_apart() -> None:
     fast = [Look(seconds=n, applied=n * 100, memory_mb=80) for n in range(1, 11)]
     slow = [Look(seconds=10 + n, applied=1000 + n * 10, memory_mb=150) for n in range(1, 101)]
     found = compare_tenths([*fast, *slow])
-    assert found["events"] == 2000
-    assert found["first_per_s"] == pytest.approx(100)
-    assert found["last_per_s"] == pytest.approx(10)
-    assert (found["first_mb"], found["last_mb"]) == (80, 150)
-
-
-def test_a_median_is_of_each_figure() -> None:
-    """Each figure has a median of its own."""
-    rates = [
-        Rate(per_second=n, cpu_us=10 - n, server_us=1, wal_bytes=n, memory_mb=n) for n in (1, 2, 9)
-    ]
-    assert median(rates) == Rate(per_second=2, cpu_us=8, server_us=1, wal_bytes=2, memory_mb=2)
+    assert found[BEGINNING] == {"rate": pytest.approx(100), "memory": 80}
+    assert found[END] == {"rate": pytest.approx(10), "memory": 150}
 
 
 def test_events_can_be_read_by_a_worker() -> None:
@@ -85,6 +77,19 @@ def test_events_can_be_read_by_a_worker() -> None:
         assert event.rows
         assert not event.reason
         assert event.clerk_user_id == made.user_id
+
+
+def test_events_that_are_stamped_are_others() -> None:
+    """The same event at another time has ids and a time of its own, and is as large."""
+    (forged,) = forge(1, users=10, seed=1)
+    one, two = (stamp(forged, at=1_764_000_000_000 + n) for n in range(2))
+
+    first, second = (decode(make_record(each.value, headers=each.headers)) for each in (one, two))
+
+    assert first.event_id == one.event_id != second.event_id
+    assert second.occurred_at - first.occurred_at == timedelta(milliseconds=1)
+    assert len(one.value) == len(two.value)
+    assert b"%d" % FORGED_AT not in one.value
 
 
 def test_a_table_is_markdown() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from deploy.document import ERRORS, README, with_tables
+from deploy.document import ERRORS, METRICS, README, with_tables
+from deploy.metrics import write_metrics
 from schema.http.openapi.reference import write_reference
 
 
@@ -18,6 +19,11 @@ def test_the_tables_are_those_of_settings_and_measurements() -> None:
 def test_the_reference_of_errors_is_that_of_the_registry() -> None:
     """Nothing in it is written by hand either."""
     assert ERRORS.read_text(encoding="utf-8") == write_reference()
+
+
+def test_the_page_of_metrics_is_that_of_the_catalogue() -> None:
+    """Nor in this."""
+    assert METRICS.read_text(encoding="utf-8") == write_metrics()
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -13,11 +13,15 @@ from prometheus_client import CollectorRegistry
 from schema.ops.metrics import WorkerMetrics
 from tests.factories import make_record
 from workers.commit import CommitOffsets, Control, InterruptedWaitError
+from workers.confirm import Offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from aiokafka import ConsumerRecord
     from faststream import ContextRepo
+
+    Record = ConsumerRecord[Any, Any]
 
 ZERO, ONE = TopicPartition("clerk.user-events", 0), TopicPartition("clerk.user-events", 1)
 BATCH = tuple(
@@ -32,6 +36,9 @@ class Consumer:
     def __init__(self, *owned: TopicPartition, error: Exception | None = None) -> None:
         self.owned = set(owned)
         self.error = error
+        self.free = asyncio.Event()
+        """A commit takes as long as it is not set."""
+        self.free.set()
         self.committed: list[Mapping[TopicPartition, int]] = []
         self.sought: list[tuple[TopicPartition, int]] = []
 
@@ -44,6 +51,7 @@ class Consumer:
         if self.error:
             raise self.error
         self.committed.append(offsets)
+        await self.free.wait()
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Note the place."""
@@ -53,8 +61,20 @@ class Consumer:
 def _around(consumer: Consumer) -> tuple[CommitOffsets, Control, WorkerMetrics]:
     control, metrics = Control(), WorkerMetrics(CollectorRegistry())
     control.find_consumer = lambda: cast("Any", consumer)
+    control.offsets = Offsets(control=control, metrics=metrics)
+    return _batch(control, metrics), control, metrics
+
+
+def _batch(
+    control: Control, metrics: WorkerMetrics, records: Sequence[Record] = BATCH
+) -> CommitOffsets:
     context = cast("ContextRepo", None)
-    return CommitOffsets(BATCH, context=context, control=control, metrics=metrics), control, metrics
+    return CommitOffsets(records, context=context, control=control, metrics=metrics)
+
+
+async def _settle(control: Control) -> None:
+    assert control.offsets
+    await control.offsets.settle()
 
 
 async def _fail(middleware: CommitOffsets, error: Exception) -> None:
@@ -65,9 +85,10 @@ async def _fail(middleware: CommitOffsets, error: Exception) -> None:
 async def test_a_batch_commits_exactly_its_own_offsets() -> None:
     """The next offset of each partition of the batch, and of no other."""
     consumer = Consumer(ZERO, ONE, TopicPartition("clerk.org-events", 0))
-    middleware, _, _ = _around(consumer)
+    middleware, control, _ = _around(consumer)
     async with middleware:
         pass
+    await _settle(control)
 
     assert consumer.committed == [{ZERO: 9, ONE: 6}]
     assert consumer.sought == []
@@ -76,9 +97,10 @@ async def test_a_batch_commits_exactly_its_own_offsets() -> None:
 async def test_partitions_that_were_lost_are_left_alone() -> None:
     """What another worker owns by now is neither committed nor rewound."""
     consumer = Consumer(ONE)
-    middleware, _, _ = _around(consumer)
+    middleware, control, _ = _around(consumer)
     async with middleware:
         pass
+    await _settle(control)
 
     assert consumer.committed == [{ONE: 6}]
 
@@ -111,12 +133,90 @@ async def test_an_interrupted_wait_is_no_bug() -> None:
 async def test_a_commit_that_fails_is_no_failure_of_the_batch() -> None:
     """The rows are committed: reading the records again changes nothing."""
     consumer = Consumer(ZERO, ONE, error=CommitFailedError())
-    middleware, _, metrics = _around(consumer)
+    middleware, control, metrics = _around(consumer)
     async with middleware:
         pass
+    control.stop()
+    await _settle(control)
 
     assert consumer.sought == []
     assert metrics.committed._value.get() == 0
+    assert metrics.uncommitted.labels(control.group)._value.get() == len(BATCH)
+
+
+async def test_a_commit_that_fails_is_made_up_for() -> None:
+    """With what is newer by then, also of partitions that the newer batch knows nothing of."""
+    consumer = Consumer(ZERO, ONE, error=CommitFailedError())
+    middleware, control, metrics = _around(consumer)
+    async with middleware:
+        pass
+    await asyncio.sleep(0)
+    consumer.error = None
+    async with _batch(control, metrics, [make_record(b"{}", partition=0, offset=9)]):
+        pass
+    await _settle(control)
+
+    assert consumer.committed == [{ZERO: 10, ONE: 6}]
+    assert metrics.uncommitted.labels(control.group)._value.get() == 0
+
+
+async def test_the_newest_offsets_wait_behind_the_commit_on_its_way() -> None:
+    """One at a time, and in their order: no commit can overtake another."""
+    consumer = Consumer(ZERO, ONE)
+    consumer.free.clear()
+    middleware, control, metrics = _around(consumer)
+    async with middleware:
+        pass
+    await asyncio.sleep(0)
+    for offset in (9, 10, 11):
+        async with _batch(control, metrics, [make_record(b"{}", partition=0, offset=offset)]):
+            pass
+        await asyncio.sleep(0)
+    before = list(consumer.committed)
+    consumer.free.set()
+    await _settle(control)
+
+    assert before == [{ZERO: 9, ONE: 6}]
+    assert consumer.committed == [{ZERO: 9, ONE: 6}, {ZERO: 12}]
+
+
+async def test_a_rebalance_waits_for_the_commit() -> None:
+    """What was dealt with is not another's to do again."""
+    consumer = Consumer(ZERO, ONE)
+    consumer.free.clear()
+    middleware, control, _ = _around(consumer)
+    async with middleware:
+        pass
+    revoking = asyncio.create_task(control.on_partitions_revoked({ZERO, ONE}))
+    await asyncio.sleep(0.01)
+    held_back = not revoking.done()
+    consumer.free.set()
+    await asyncio.wait_for(revoking, 1)
+
+    assert held_back
+    assert consumer.committed == [{ZERO: 9, ONE: 6}]
+
+
+async def test_what_a_rebalance_did_not_wait_for_is_never_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The partitions come back from somebody who was further: no offset goes backwards."""
+    monkeypatch.setattr("workers.commit.DRAIN_TIMEOUT_S", 0.01)
+    consumer = Consumer(ZERO, ONE)
+    consumer.free.clear()
+    middleware, control, metrics = _around(consumer)
+    late = _batch(control, metrics, [make_record(b"{}", partition=0, offset=9)])
+    async with middleware:
+        pass
+    async with late:
+        await control.on_partitions_revoked({ZERO, ONE})
+        await control.on_partitions_assigned({ZERO, ONE})
+    consumer.free.set()
+    await _settle(control)
+
+    assert consumer.committed == [{ZERO: 9, ONE: 6}]  # that was on its way before
+    assert consumer.sought == []
+    assert metrics.uncommitted.labels(control.group)._value.get() == 0
 
 
 async def test_a_rebalance_waits_for_the_batch_in_flight() -> None:

@@ -36,12 +36,9 @@ FROM generate_series(
 
 -- name: make_people
 -- Who is to be there: numbers, the ids that Clerk would give them and the keys derived from those.
-CREATE UNLOGGED TABLE IF NOT EXISTS people (
+CREATE UNLOGGED TABLE people (
     n integer PRIMARY KEY, clerk_id text, id uuid, session_ids uuid[]
 )
-
--- name: count_people
-SELECT count(*) FROM people
 
 -- name: fill_users
 INSERT INTO users (
