@@ -183,7 +183,6 @@ async def opened_stage(
     common = {
         "PATH": os.environ["PATH"],
         **variables,
-        "WORKER_INSTANCE_ID": "rehearsal",  # it takes its partitions back at once
         "WORKER_REJECT_RUN": "20",
         "CANARY_EVERY_S": "2",
         "CANARY_INGEST_URL": f"{url['ingest']}/webhooks/clerk",
@@ -204,6 +203,7 @@ async def opened_stage(
         "PATH": f"{_write_shims(folder)}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "LOGS": str(folder),
+        "COLUMNS": "200",  # an operator's terminal is wide
         "CANARY_INGEST_URL": common["CANARY_INGEST_URL"],
         "CANARY_API_URL": common["CANARY_API_URL"],
         **{name.upper(): address for name, address in url.items()},

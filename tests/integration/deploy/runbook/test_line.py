@@ -45,7 +45,7 @@ async def test_a_stopped_line_is_released(stage: Stage) -> None:
 async def test_a_line_goes_on_after_the_mend(stage: Stage) -> None:
     """The constraint is gone, the line is released, and what waited is applied: no letter more."""
     user = new_user_id()
-    await stage.database.execute(FAULT)
+    await stage.database.execute(f"{FAULT} NOT VALID")
     for number in range(30):
         await stage.tell(user=user, at=number, name="Faulty")
     await until(lambda: stage.value("worker", "clerkwork_line_stopped"), lambda value: value > 0)
@@ -61,7 +61,7 @@ async def test_a_line_goes_on_after_the_mend(stage: Stage) -> None:
 async def test_dead_letters_are_replayed(stage: Stage) -> None:
     """The reason is mended, the rehearsal counts them, and they are applied."""
     await stage.run("clerkwork dlq purge --yes")
-    await stage.database.execute(FAULT)
+    await stage.database.execute(f"{FAULT} NOT VALID")
     users = [await stage.tell(name="Faulty") for _ in range(3)]
     await until(lambda: _letters(stage, state="open"), lambda number: number == len(users))
     said = await stage.look("ClerkworkDeadLettersWaiting")
@@ -80,7 +80,7 @@ async def test_dead_letters_are_replayed(stage: Stage) -> None:
 async def test_letters_that_kafka_is_about_to_forget_are_replayed(stage: Stage) -> None:
     """Only those; what is left is young."""
     await stage.run("clerkwork dlq purge --yes")
-    await stage.database.execute(FAULT)
+    await stage.database.execute(f"{FAULT} NOT VALID")
     old, young = [await stage.tell(name="Faulty") for _ in range(2)]
     await until(lambda: _letters(stage, state="open"), lambda number: number == 2)
     await stage.database.execute(FIX)

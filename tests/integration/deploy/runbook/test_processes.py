@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 async def test_what_is_down_is_started(stage: Stage, alert: str, process: str) -> None:
     """The commands say that it is down, the cure starts it, and events come through."""
-    await stage.kill(process)
+    await stage.stop(process)
     said = await stage.look(alert)
     await stage.cure(alert)
 
@@ -33,7 +33,7 @@ async def test_what_is_down_is_started(stage: Stage, alert: str, process: str) -
 
 async def test_a_worker_that_stopped_is_started_and_loses_nothing(stage: Stage) -> None:
     """What came meanwhile is applied."""
-    await stage.kill("worker")
+    await stage.stop("worker")
     users = [await stage.tell() for _ in range(20)]
     said = await stage.look("ClerkworkWorkerStopped")
     assert not await stage.knows(users[0])
@@ -47,7 +47,7 @@ async def test_a_worker_that_stopped_is_started_and_loses_nothing(stage: Stage) 
 
 async def test_lag_ends_when_the_worker_is_started_anew(stage: Stage) -> None:
     """It is 0 again, though it worked on nothing for a while."""
-    await stage.kill("worker")
+    await stage.stop("worker")
     user = await stage.tell()
     said = await stage.look("ClerkworkLagOld")
     await stage.cure("ClerkworkLagOld")
