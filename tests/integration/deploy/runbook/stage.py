@@ -151,6 +151,11 @@ class Stage:
         assert await self.post(user_event(user, at=at, first_name=name)) == 202
         return user
 
+    async def reconnect(self) -> None:
+        """Have a new connection to the database."""
+        await self.database.close()
+        self.database = await asyncpg.connect(self.shell["DATABASE_URL"])
+
     async def knows(self, user: str) -> bool:
         """Tell whether a user is in the tables."""
         found = await self.database.fetchval("SELECT 1 FROM users WHERE clerk_id = $1", user)
@@ -211,7 +216,7 @@ async def opened_stage(
     database = await asyncpg.connect(database_url)
     stage = Stage(services=services, shell=shell, database=database)
     async with _obeying(stage), contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(database.close)
+        stack.push_async_callback(lambda: stage.database.close())
         for name in MODULES:
             stack.push_async_callback(stage.stop, name)
         await asyncio.gather(*(stage.start(name) for name in MODULES))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.deploy.runbook.stage import Stage
 
 OTHER = "whsec_b3RoZXItc2VjcmV0LW9mLWEtdGVzdC1pbnN0YW5jZQ=="
+NOBODYS = "whsec_bm9ib2R5cy1zZWNyZXQtb2YtYS10ZXN0LWluc3RhbmNl"
 
 
 async def test_the_right_secret_lets_webhooks_in_again(stage: Stage) -> None:
@@ -29,7 +30,7 @@ async def test_the_right_secret_lets_webhooks_in_again(stage: Stage) -> None:
     stage.configure("ingest", CLERK_WEBHOOK_SIGNING_SECRET=f"{SECRET},{OTHER}")
     cured = await stage.cure("ClerkworkSecretWrong")
 
-    assert refused == 400
+    assert refused == 401
     assert 'answer="accepted"} 0.0' in said[0]
     assert 'answer="invalid_signature"} 0.0' not in said[0]
     assert "1 well-formed" in said[1]
@@ -39,14 +40,14 @@ async def test_the_right_secret_lets_webhooks_in_again(stage: Stage) -> None:
 
 
 async def test_a_stranger_does_not_keep_genuine_webhooks_out(stage: Stage) -> None:
-    """Hundreds of forgeries, and the section's proof passes."""
+    """More forgeries than a source may send in a minute, and the section's proof passes."""
     await stage.tell()
     body = user_event(new_user_id(), at=1)
-    answers = {await stage.post(body, secret=OTHER) for _ in range(100)}
+    answers = {await stage.post(body, secret=NOBODYS) for _ in range(70)}
     said = await stage.look("ClerkworkForgeries")
     cured = await stage.cure("ClerkworkForgeries")
 
-    assert answers == {400}
+    assert answers == {401}
     assert 'answer="invalid_signature"' in said[0]
     assert "1 accepted" in cured
 
@@ -93,6 +94,6 @@ async def test_without_redis_processes_count_by_themselves(stage: Stage, tmp_pat
     allowed = await stage.value("api", "clerkwork_rate_limit_decisions_total", outcome="allowed")
 
     assert "refused" in said[0]
-    assert 'outcome="unchecked"} 0.0' not in said[1]
+    assert [line for line in said[1].splitlines() if not line.endswith(" 0.0")]
     assert "clerkwork_rate_limit_failures_total 0.0" not in said[2]
     assert (failures, allowed > 0) == (0, True)
