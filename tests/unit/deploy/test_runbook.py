@@ -7,6 +7,7 @@ import shlex
 from itertools import takewhile
 
 import pytest
+import yaml
 
 from deploy.console import app
 from deploy.environment import ROOT
@@ -14,6 +15,9 @@ from tests.runbook import RUNBOOK, Section, read_links, read_sections, read_setu
 from tests.unit.deploy.test_prometheus import ALERTS
 
 SECTIONS = read_sections()
+HERE = "tests/integration/deploy/runbook"
+REHEARSALS = yaml.safe_load((ROOT / HERE / "rehearsals.yml").read_text("utf-8"))
+KINDS = ("printed", "elsewhere", "unprovoked")
 WORDS = 130
 """Nobody reads more at night, commands not counted."""
 
@@ -102,3 +106,23 @@ def test_what_is_pasted_first_defines_what_commands_use() -> None:
     used = {name for script in scripts() for name in re.findall(r"\$\{?([A-Z_]+)", script)}
 
     assert used <= defined
+
+
+def test_it_is_written_down_for_every_alert_who_has_cured_it() -> None:
+    """A test that exists, or a reason why nobody makes it happen."""
+    printed, elsewhere, unprovoked = (REHEARSALS[kind] for kind in KINDS)
+
+    assert REHEARSALS.keys() == set(KINDS)
+    assert sorted([*printed, *elsewhere, *unprovoked]) == sorted(ALERTS)
+    places = [f"{HERE}/{place}" for place in printed.values()] + [*elsewhere.values()]
+    for place in places:
+        path, _, test = place.partition("::")
+        assert f"async def {test}(" in (ROOT / path).read_text("utf-8"), place
+
+
+@pytest.mark.parametrize("alert", REHEARSALS["printed"])
+def test_a_rehearsal_runs_what_is_printed(alert: str) -> None:
+    """It names the alert, whose commands and cure the stage then reads from the runbook."""
+    path = REHEARSALS["printed"][alert].partition("::")[0]
+
+    assert f'"{alert}"' in (ROOT / HERE / path).read_text("utf-8")
