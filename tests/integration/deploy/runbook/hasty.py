@@ -1,4 +1,4 @@
-"""A worker in a hurry: it counts often, tries again soon, and has a bug when it is deployed with one.
+"""A worker in a hurry: it counts often, tries again soon, and has a bug when deployed with one.
 
 Run as `python -m` in the place of `workers`.
 """

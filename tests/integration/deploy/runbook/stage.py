@@ -115,7 +115,7 @@ class Stage:
         return said.decode()
 
     async def look(self, alert: str) -> list[str]:
-        """Return what the first three commands of a section say; 1 means that there is something."""
+        """Return what the first three commands of a section say, whether they find something."""
         commands = SECTIONS[alert].commands
         return await asyncio.gather(*(self.run(command, 1, 7) for command in commands))
 
@@ -124,7 +124,7 @@ class Stage:
         return await self.run(SECTIONS[alert].cures[number])
 
     async def value(self, name: str, metric: str, **labels: str) -> float:
-        """Return the sum of a metric of a process over all series with these labels, -1 for none."""
+        """Return the sum of a metric over all series with these labels, -1 for none."""
         try:
             async with httpx.AsyncClient(timeout=5) as client:
                 answer = await client.get(f"{self.services[name].url}/metrics")
@@ -151,9 +151,13 @@ class Stage:
         assert await self.post(user_event(user, at=at, first_name=name)) == 202
         return user
 
+    async def disconnect(self) -> None:
+        """Close the connection to the database."""
+        await self.database.close()
+
     async def reconnect(self) -> None:
         """Have a new connection to the database."""
-        await self.database.close()
+        await self.disconnect()
         self.database = await asyncpg.connect(self.shell["DATABASE_URL"])
 
     async def knows(self, user: str) -> bool:
@@ -216,7 +220,7 @@ async def opened_stage(
     database = await asyncpg.connect(database_url)
     stage = Stage(services=services, shell=shell, database=database)
     async with _obeying(stage), contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(lambda: stage.database.close())
+        stack.push_async_callback(stage.disconnect)
         for name in MODULES:
             stack.push_async_callback(stage.stop, name)
         await asyncio.gather(*(stage.start(name) for name in MODULES))
