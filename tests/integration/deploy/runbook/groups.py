@@ -11,6 +11,7 @@ import asyncio
 import sys
 import time
 from datetime import timedelta
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -28,8 +29,8 @@ async def reset(asked: argparse.Namespace) -> int:
     await admin.start()
     await consumer.start()
     try:
-        [described] = await admin.describe_consumer_groups([asked.group])
-        if described.groups[0][_MEMBERS]:
+        described: list[Any] = await admin.describe_consumer_groups([asked.group])
+        if described[0].groups[0][_MEMBERS]:
             sys.stderr.write("Error: the group is not inactive.\n")
             return 1
         topics = await admin.describe_topics(asked.topic)
