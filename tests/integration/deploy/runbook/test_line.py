@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tests.factories import new_user_id, user_event
@@ -26,9 +27,8 @@ async def _letters(stage: Stage, **labels: str) -> float:
 async def test_a_stopped_line_is_released(stage: Stage) -> None:
     """The commands say where and why; after the release what was bad is a letter, others pass."""
     user = new_user_id()
-    poison = [user_event(user, at=number, updated_at="yesterday") for number in range(30)]
-    for body in poison:
-        await stage.post(body)
+    poison = [user_event(user, at=number, updated_at="yesterday") for number in range(60)]
+    await asyncio.gather(*map(stage.post, poison))
     await until(lambda: stage.value("worker", "clerkwork_line_stopped"), lambda value: value > 0)
     said = await stage.look("ClerkworkLineStopped")
     released = await stage.cure("ClerkworkLineStopped", 1)
@@ -46,8 +46,8 @@ async def test_a_line_goes_on_after_the_mend(stage: Stage) -> None:
     """The constraint is gone, the line is released, and what waited is applied: no letter more."""
     user = new_user_id()
     await stage.database.execute(f"{FAULT} NOT VALID")
-    for number in range(30):
-        await stage.tell(user=user, at=number, name="Faulty")
+    bodies = [user_event(user, at=number, first_name="Faulty") for number in range(60)]
+    await asyncio.gather(*map(stage.post, bodies))
     await until(lambda: stage.value("worker", "clerkwork_line_stopped"), lambda value: value > 0)
     before = await _letters(stage)
     await stage.database.execute(FIX)
