@@ -365,56 +365,13 @@ SELECT status, count(*) AS sessions FROM sessions GROUP BY status ORDER BY statu
 -- How many deleted users can still be restored; from the index of those.
 SELECT count(*) FROM users WHERE erase_at IS NOT NULL
 
--- name: workers_count_count_letters
--- How many dead letters there are of each state that occurs, and how long ago the oldest died;
--- from the index on state and time alone.
-SELECT
-    state,
-    count(*) AS letters,
-    greatest(extract(epoch FROM now() - min(dead_at)), 0)::float8 AS oldest_s
-FROM dead_letters
-GROUP BY state
-ORDER BY state
-
--- name: workers_count_count_stops
--- How many partitions are stopped. The table has a row for each partition that ever was, at most.
-SELECT count(*) FROM line_stops WHERE released_at IS NULL
-
--- name: workers_count_count_months_ahead
--- How many months after this one the ledger has partitions for, up to the first that is missing and
--- to 120; from the catalogue.
-WITH covered AS (
-    SELECT
-        substring(bounds FROM $$FROM \('([^']+)'\)$$)::timestamptz AS begins,
-        substring(bounds FROM $$TO \('([^']+)'\)$$)::timestamptz AS ends
-    FROM pg_inherits
-    JOIN pg_class AS relation ON relation.oid = inhrelid
-    CROSS JOIN LATERAL pg_get_expr(relation.relpartbound, relation.oid) AS bounds
-    WHERE inhparent = 'events'::regclass AND bounds <> 'DEFAULT'
-),
-months AS (
-    SELECT
-        number,
-        (this + make_interval(months => number)) AT TIME ZONE 'UTC' AS begins,
-        (this + make_interval(months => number + 1)) AT TIME ZONE 'UTC' AS ends
-    FROM generate_series(1, 121) AS number
-    CROSS JOIN date_trunc('month', now() AT TIME ZONE 'UTC') AS this
-)
-SELECT min(number) - 1
-FROM months
-WHERE number = 121 OR NOT EXISTS (
-    SELECT FROM covered
-    WHERE coalesce(covered.begins <= months.begins, true)
-        AND coalesce(covered.ends >= months.ends, true)
-)
-
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is for whom more than names and the
--- latest event says something new, $3 for whom names do; $4 is how long histories may be.
+-- latest event says something new; $3 is how long histories may be.
 WITH differing AS MATERIALIZED (
     SELECT users.id AS user_id, derived.key, derived.value
-    FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS due (id, rows, names)
+    FROM unnest($1::uuid[], $2::boolean[]) AS due (id, rows)
     JOIN users ON users.id = due.id
     CROSS JOIN LATERAL (
         SELECT count(*) AS number, max(last_active_at) AS last_active_at
@@ -432,7 +389,7 @@ WITH differing AS MATERIALIZED (
             FROM sessions
             WHERE due.rows AND user_id = users.id AND NOT impersonated
             ORDER BY created_at DESC, id DESC
-            LIMIT $4
+            LIMIT $3
         ) AS newest
     ) AS logins
     CROSS JOIN LATERAL (
@@ -453,12 +410,12 @@ WITH differing AS MATERIALIZED (
                     row(first_name, last_name) IS DISTINCT FROM row(
                         lag(first_name) OVER earlier, lag(last_name) OVER earlier
                     ) OR row_number() OVER earlier = 1 AS changed
-                FROM user_names WHERE due.names AND user_id = users.id
+                FROM user_names WHERE user_id = users.id
                 WINDOW earlier AS (ORDER BY version)
             ) AS compared
             WHERE changed
             ORDER BY version DESC
-            LIMIT $4
+            LIMIT $3
         ) AS newest
     ) AS names
     CROSS JOIN LATERAL (
@@ -477,7 +434,7 @@ WITH differing AS MATERIALIZED (
                 'last_clerk_sync', 'signup_date', 'signup_source'
             ]) AS key,
             unnest(ARRAY[
-                due.rows, due.rows, due.names, due.rows, true, due.rows, due.rows
+                due.rows, due.rows, true, due.rows, true, due.rows, due.rows
             ]) AS is_due,
             unnest(ARRAY[
                 to_jsonb(signed_in.number),
@@ -497,8 +454,7 @@ WITH differing AS MATERIALIZED (
             ]) AS value
     ) AS derived
     LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-    -- Who has no history of names yet has no name either: the first of them is news.
-    WHERE (derived.is_due OR derived.key = 'name_history' AND known.key IS NULL)
+    WHERE derived.is_due
         AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
         AND known.value IS DISTINCT FROM derived.value
 ),
@@ -743,16 +699,6 @@ RETURNING stored.user_id, stored.key
 -- Who of these is a tombstone: nothing of theirs may be written. By the index on clerk_id.
 SELECT id, clerk_id FROM users
 WHERE clerk_id = ANY($1::text[]) AND deleted_at IS NOT NULL AND erase_at IS NULL
-
--- name: workers_erase_wait_for_erasures
--- Keep whoever erases waiting until this transaction ends. A statement of its own, because the
--- next ones must see what was erased until then; after the rows of users are locked.
-SELECT pg_advisory_xact_lock_shared(6241360)
-
--- name: workers_erase_wait_for_names
--- Wait until those have committed who name users that have no row. A statement of its own, because
--- the next one must see what they have written.
-SELECT pg_advisory_xact_lock(6241360)
 
 -- name: workers_erase_erase_users
 -- Leave nothing personal of the deleted users whose data is not held back: a tombstone, and in

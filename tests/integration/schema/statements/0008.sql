@@ -411,10 +411,10 @@ WHERE number = 121 OR NOT EXISTS (
 -- name: workers_derive_derive_user_data
 -- Write anew what follows from the rows of each user: counts and histories are read off sets of
 -- rows, never incremented. Only what differs is written. $2 is for whom more than names and the
--- latest event says something new; $3 is how long histories may be.
+-- latest event says something new, $3 for whom names do; $4 is how long histories may be.
 WITH differing AS MATERIALIZED (
     SELECT users.id AS user_id, derived.key, derived.value
-    FROM unnest($1::uuid[], $2::boolean[]) AS due (id, rows)
+    FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS due (id, rows, names)
     JOIN users ON users.id = due.id
     CROSS JOIN LATERAL (
         SELECT count(*) AS number, max(last_active_at) AS last_active_at
@@ -432,7 +432,7 @@ WITH differing AS MATERIALIZED (
             FROM sessions
             WHERE due.rows AND user_id = users.id AND NOT impersonated
             ORDER BY created_at DESC, id DESC
-            LIMIT $3
+            LIMIT $4
         ) AS newest
     ) AS logins
     CROSS JOIN LATERAL (
@@ -453,12 +453,12 @@ WITH differing AS MATERIALIZED (
                     row(first_name, last_name) IS DISTINCT FROM row(
                         lag(first_name) OVER earlier, lag(last_name) OVER earlier
                     ) OR row_number() OVER earlier = 1 AS changed
-                FROM user_names WHERE user_id = users.id
+                FROM user_names WHERE due.names AND user_id = users.id
                 WINDOW earlier AS (ORDER BY version)
             ) AS compared
             WHERE changed
             ORDER BY version DESC
-            LIMIT $3
+            LIMIT $4
         ) AS newest
     ) AS names
     CROSS JOIN LATERAL (
@@ -477,7 +477,7 @@ WITH differing AS MATERIALIZED (
                 'last_clerk_sync', 'signup_date', 'signup_source'
             ]) AS key,
             unnest(ARRAY[
-                due.rows, due.rows, true, due.rows, true, due.rows, due.rows
+                due.rows, due.rows, due.names, due.rows, true, due.rows, due.rows
             ]) AS is_due,
             unnest(ARRAY[
                 to_jsonb(signed_in.number),
@@ -497,7 +497,8 @@ WITH differing AS MATERIALIZED (
             ]) AS value
     ) AS derived
     LEFT JOIN user_data AS known ON known.user_id = users.id AND known.key = derived.key
-    WHERE derived.is_due
+    -- Who has no history of names yet has no name either: the first of them is news.
+    WHERE (derived.is_due OR derived.key = 'name_history' AND known.key IS NULL)
         AND (users.deleted_at IS NULL OR users.erase_at IS NOT NULL)
         AND known.value IS DISTINCT FROM derived.value
 ),
