@@ -65,6 +65,16 @@ class Stop:
     events: int
     reason: str
     at: datetime
+    url: str
+    """Where it is released: the page that asks, and what its form is posted to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleasePage:
+    """A stopped partition, before it is let go on; release.html."""
+
+    stop: Stop
+    back_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
