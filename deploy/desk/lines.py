@@ -31,9 +31,10 @@ async def plan_release(request: web.Request) -> web.Response:
 
 async def release_line(request: web.Request) -> web.Response:
     """Let a partition go on, and write into the audit who did it."""
+    form = request[FORM]
     await request.app[CARRIER].release(
         read_line(request.match_info),
-        allowance=read_allowance(request[FORM]),
+        allowance=read_allowance(form),
         operator=request[OPERATOR].name,
     )
     return go_to("/audit")
