@@ -39,8 +39,13 @@ async def list_stops(database_url: str) -> list[LineStopsRow]:
     return [LineStopsRow(**row) for row in rows]
 
 
-async def release(database_url: str, place: Place, *, allowance: int) -> list[Place]:
-    """Let stopped partitions go on, and return which. Raises what the driver raises."""
+async def release(
+    database_url: str, place: Place, *, allowance: int, operator: str | None = None
+) -> list[Place]:
+    """Let stopped partitions go on, and return which. Raises what the driver raises.
+
+    `operator` is who, where it is not the user of this process.
+    """
     async with connected(database_url, name="clerkwork-line") as connection:
         rows = await connection.fetch(
             _SQL["release_stops"],
@@ -48,7 +53,7 @@ async def release(database_url: str, place: Place, *, allowance: int) -> list[Pl
             place.partition,
             allowance,
             uuid.uuid4(),
-            who(),
+            operator or who(),
         )
     return [Place(**row) for row in rows]
 

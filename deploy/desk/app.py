@@ -20,9 +20,11 @@ from schema.http.endpoints import Answer, Endpoint, add_endpoints
 from schema.http.stack import put_stack
 from schema.http.tokens.keys import KeysUnavailableError
 from schema.http.tokens.sources import KEYS, believe_tokens
-from schema.ops.metrics import HttpMetrics, new_registry
-from schema.ops.metrics.breakers import new_breaker_gauge
+from schema.http.trace import trace_requests
+from schema.ops.metrics import DeskMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
+from schema.ops.share import share_metrics
+from schema.ops.tracing.open import open_tracer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -37,11 +39,13 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 def build_desk(settings: BrowserDeskSettings) -> web.Application:
     """Return the desk, not started yet. It starts without PostgreSQL and Kafka, and says so."""
     registry = new_registry()
-    app = web.Application(client_max_size=MOST_BYTES, middlewares=[show_errors])
+    app = web.Application(client_max_size=MOST_BYTES)
+    trace_requests(app, open_tracer(settings, service="clerkwork-desk"))
+    app.middlewares.append(show_errors)
     pages = app[PAGES] = Pages()
     app[SESSIONS] = Sessions()
     app[ORIGIN] = settings.desk_origin
-    breaker = new_breaker_gauge(registry, "jwks")
+    breaker = DeskMetrics(registry).breaker_open
     believe_tokens(app, settings, breaker=breaker.labels("jwks"))
     app.cleanup_ctx.append(_open(settings))
     static = Endpoint(
@@ -56,7 +60,13 @@ def build_desk(settings: BrowserDeskSettings) -> web.Application:
     add_endpoints(app, (*ENDPOINTS, static))
     put_stack(app, settings, metrics=HttpMetrics(registry), limits=settings.desk_rate_limits)
     app.middlewares.append(guard(origin=settings.desk_origin))
-    add_probes(app, registry=registry, live={}, ready=_ready_checks(app))
+    add_probes(
+        app,
+        registry=registry,
+        live={},  # that the event loop answers is all there is to live
+        ready=_ready_checks(app),
+        share=share_metrics(settings, "desk", registry),
+    )
     return app
 
 

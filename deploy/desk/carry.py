@@ -23,6 +23,7 @@ from deploy.letters.operate import find_broken, give_back, lock
 from deploy.letters.plan import take
 from deploy.letters.purge import purge
 from deploy.letters.replay import Pace, carry_out
+from deploy.line import Place, release
 
 if TYPE_CHECKING:
     import uuid
@@ -49,6 +50,7 @@ _BUSY: Final = (
 )
 _FULL: Final = "This desk carries out as much as it can at once. Wait for one of the operations."
 _THEIRS: Final = "That operation is being carried out already."
+_GOES_ON: Final = "That partition is not stopped any more: somebody has released it."
 
 
 class Carrier:
@@ -99,6 +101,16 @@ class Carrier:
                 operation = await purge(connection, selection, operator=operator)
         log.info("letters_purged", user_id=operator, operation=str(operation.id))
         return operation.id
+
+    async def release(self, line: tuple[str, int], *, allowance: int, operator: str) -> None:
+        """Let a stopped partition go on. Raises OperatorError where it is not stopped."""
+        url = self._settings.database_url.get_secret_value()
+        topic, partition = line
+        place = Place(topic=topic, partition=partition)
+        with refusing_in_words():
+            if not await release(url, place, allowance=allowance, operator=operator):
+                raise OperatorError(_GOES_ON)
+        log.info("line_released", user_id=operator, topic=topic, partition=partition)
 
     async def send(self, found: Found, record: Record, *, operator: str) -> uuid.UUID:
         """Send the edited copy of a letter. Raises OperatorError."""

@@ -100,6 +100,22 @@ def read_place_of(said: Mapping[str, Any]) -> Place:
     return Place(said["topic"], int(partition), min(int(offset), 2**63 - 1))
 
 
+def read_line(said: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the topic and the partition in an address."""
+    partition = said["partition"]
+    if not (partition.isdecimal() and len(partition) < 10) or "\0" in said["topic"]:
+        raise HttpError("NOT_FOUND", "No such partition is stopped.")
+    return said["topic"], int(partition)
+
+
+def read_allowance(form: MultiMapping[str]) -> int:
+    """Return how many rejects may pass before the limits count again."""
+    text = read_text(form, "allowance") or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise OperatorError("How many may pass is a whole number, 0 or more.")
+    return int(text)
+
+
 def read_rate(text: str) -> float | None:
     """Return how many letters each second; None for as fast as it goes."""
     if not text:

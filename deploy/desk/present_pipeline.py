@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from deploy.desk.find.letters import MOST_COUNTED as MOST_LETTERS
 from deploy.desk.find.pipeline import MOST_COUNTED, per_minute
@@ -28,7 +29,7 @@ from schema.kafka.topics import CLERK_EVENTS
 from schema.ops.metrics import CANARY_STATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from deploy.desk.find.arrivals import Arrival
     from deploy.desk.find.pipeline import Tables
@@ -45,7 +46,7 @@ def present_pipeline(found: Overview) -> PipelinePage:
     freshness = _freshness(found)
     lags = tuple(_lags(found))
     outbox = _outbox(found.tables) if found.tables else None
-    stops = tuple(_stops(found.tables)) if found.tables else ()
+    stops = tuple(map(present_stop, found.tables.stops)) if found.tables else ()
     letters = tuple(_letters(found.tables)) if found.tables else ()
     last = _last(each for each in found.arrivals if _is_webhook(each))
     targets = tuple(present_target(name, each) for name, each in found.targets.items())
@@ -127,16 +128,17 @@ def _lags(found: Overview) -> Iterable[Lag]:
         )
 
 
-def _stops(tables: Tables) -> Iterable[Stop]:
-    for row in tables.stops:
-        yield Stop(
-            topic=row["topic"],
-            partition=row["partition"],
-            rejects=row["rejects"],
-            events=row["events"],
-            reason=one_line(row["reason"]),
-            at=row["stopped_at"],
-        )
+def present_stop(row: Mapping[str, Any]) -> Stop:
+    """Return why a partition is stopped."""
+    return Stop(
+        topic=row["topic"],
+        partition=row["partition"],
+        rejects=row["rejects"],
+        events=row["events"],
+        reason=one_line(row["reason"]),
+        at=row["stopped_at"],
+        url=f"/lines/{quote(row['topic'], safe='')}/{row['partition']}/release",
+    )
 
 
 def _letters(tables: Tables) -> Iterable[Waiting]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from deploy.desk import letter, letters, operations, sign_in
+from deploy.desk import letter, letters, lines, operations, sign_in
 from deploy.desk.event import show_event
 from deploy.desk.events import list_events
 from deploy.desk.pipeline import show_pipeline
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
 _PAGE: Final = {200: Answer(description="A page", content_type="text/html")}
+_LINE: Final = "/lines/{topic}/{partition}/release"
 _LETTER: Final = "/letters/{topic}/{partition}/{offset}"
 
 
@@ -41,6 +42,8 @@ ENDPOINTS: Final = (
     _at("GET", _LETTER, letter.show_letter),
     _at("POST", f"{_LETTER}/reveal", letter.reveal_letter),
     _at("POST", f"{_LETTER}/edit", letter.edit_letter),
+    _at("GET", _LINE, lines.plan_release),
+    _at("POST", _LINE, lines.release_line),
     _at("GET", "/operations", operations.list_operations),
     _at("GET", "/operations/{id}", operations.show_operation),
     _at("GET", "/operations/{id}/progress", operations.show_progress),

@@ -96,6 +96,17 @@ PROCESSES: Final = Row(
             alerts=("ClerkworkRedisAway",),
         ),
         Panel(
+            title="Desk",
+            says="Requests of operators at the desk, by how they were answered.",
+            unit=Unit.PER_SECOND,
+            queries={
+                "{{status}}": "sum by (status) (rate("
+                'clerkwork_http_request_seconds_count{job="clerkwork-desk",'
+                ' route!~"/livez|/readyz|/metrics"}[5m])) > 0',
+            },
+            alerts=("ClerkworkProcessDown",),
+        ),
+        Panel(
             title="Not asked",
             says="Yes while a dependency is left alone because it did not answer.",
             unit=Unit.YES_NO,

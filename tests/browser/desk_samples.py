@@ -29,7 +29,7 @@ from tests.browser.samples.letters import (
 )
 from tests.browser.samples.made_up import NOW, OPERATOR
 from tests.browser.samples.operations import BROKEN, FINISHED, RUNNING, operation
-from tests.browser.samples.pipeline import PIPELINE, QUIET
+from tests.browser.samples.pipeline import PIPELINE, QUIET, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,7 @@ ERROR: Final = ErrorPage(
 SAMPLES: Final[Mapping[str, Sample]] = {
     "pipeline": Sample("pipeline.html", "pipeline", PIPELINE),
     "pipeline-quiet": Sample("pipeline.html", "pipeline", QUIET),
+    "release": Sample("release.html", "pipeline", RELEASE),
     "events": Sample("events.html", "events", EVENTS),
     "events-empty": Sample("events.html", "events", NO_EVENTS),
     "events-none": Sample("events.html", "events", NONE_LIKE_THAT),

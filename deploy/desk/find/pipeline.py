@@ -92,6 +92,12 @@ async def read_tables(connection: Connection) -> Tables:
     )
 
 
+async def find_stop(connection: Connection, line: tuple[str, int]) -> Any:
+    """Return the stop of a partition, None where it is not stopped."""
+    stops = await connection.fetch(_SQL["list_stops"])
+    return next((row for row in stops if (row["topic"], row["partition"]) == line), None)
+
+
 class Counter:
     """Counts what arrived in each minute; what it has once found out it does not ask again."""
 

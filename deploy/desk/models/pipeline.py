@@ -24,7 +24,8 @@ class Station:
     rate: float | None
     """What passes in a minute; None where that is not known."""
     age_s: float | None
-    """How long the oldest thing waits there; 0 where nothing does, None where it is not known."""
+    """How long the oldest thing waits there; 0 where nothing does, None where it is not known. Of
+    ingest, where nothing waits: the time since the last webhook, None before the first."""
     facts: tuple[Fact, ...]
     url: str
     """Where more is to be seen; empty for nowhere."""
@@ -64,6 +65,16 @@ class Stop:
     events: int
     reason: str
     at: datetime
+    url: str
+    """Where it is released: the page that asks, and what its form is posted to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleasePage:
+    """A stopped partition, before it is let go on; release.html."""
+
+    stop: Stop
+    back_url: str
 
 
 @dataclass(frozen=True, kw_only=True)

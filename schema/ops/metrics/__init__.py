@@ -12,6 +12,7 @@ from schema.ops.metrics.cache import CacheMetrics
 from schema.ops.metrics.canary import CANARY_STATIONS, CanaryMetrics
 from schema.ops.metrics.catalogue import BUDGETS, catalogue
 from schema.ops.metrics.declare import Bound, Metric
+from schema.ops.metrics.desk import DeskMetrics
 from schema.ops.metrics.http import DECISIONS, REFUSALS, HttpMetrics
 from schema.ops.metrics.ingest import ANSWERS, COMMAND_ANSWERS, IngestMetrics
 from schema.ops.metrics.promises import Promise
@@ -45,6 +46,7 @@ __all__ = [
     "Bound",
     "CacheMetrics",
     "CanaryMetrics",
+    "DeskMetrics",
     "HttpMetrics",
     "IngestMetrics",
     "Metric",

@@ -8,6 +8,7 @@ from schema.ops.metrics.api import ApiMetrics
 from schema.ops.metrics.cache import CacheMetrics
 from schema.ops.metrics.canary import CanaryMetrics
 from schema.ops.metrics.declare import Declarations
+from schema.ops.metrics.desk import DeskMetrics
 from schema.ops.metrics.http import HttpMetrics
 from schema.ops.metrics.ingest import IngestMetrics
 from schema.ops.metrics.reconcile import ReconcileMetrics
@@ -25,6 +26,7 @@ PROCESSES: Final[Mapping[str, tuple[Callable[[Declarations], Any], ...]]] = {
     "worker": (WorkerMetrics, BuildMetrics, ShareMetrics),
     "relay": (RelayMetrics, BuildMetrics, ShareMetrics),
     "api": (ApiMetrics, CacheMetrics, HttpMetrics, BuildMetrics, ShareMetrics),
+    "desk": (DeskMetrics, HttpMetrics, BuildMetrics, ShareMetrics),
     "canary": (CanaryMetrics, BuildMetrics),
     "reconcile": (ReconcileMetrics, BuildMetrics),
 }
@@ -35,6 +37,7 @@ BUDGETS: Final[Mapping[str, int]] = {
     "worker": 250,
     "relay": 50,
     "api": 4800,
+    "desk": 4000,
     "canary": 100,
     "reconcile": 50,
 }

@@ -12,6 +12,7 @@ from deploy.desk.models.pipeline import (
     Lag,
     Outbox,
     PipelinePage,
+    ReleasePage,
     Seen,
     Station,
     Stop,
@@ -115,6 +116,7 @@ PIPELINE: Final = PipelinePage(
             events=60,
             reason="data.slug: is longer than 256",
             at=ago(minutes=12),
+            url="/lines/clerk.org-events/3/release",
         ),
     ),
     letters=(
@@ -170,3 +172,4 @@ QUIET: Final = replace(
     targets=(),
     troubles=(),
 )
+RELEASE: Final = ReleasePage(stop=PIPELINE.stops[0], back_url="/")

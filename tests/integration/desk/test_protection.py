@@ -24,6 +24,7 @@ FORMS: Final = [
     *("/letters/replay", "/letters/purge", "/sign-out", "/sign-in"),
     *("/letters/clerk.user-events.dlq/0/0/reveal", "/letters/clerk.user-events.dlq/0/0/edit"),
     "/operations/00000000-0000-4000-8000-000000000000/resume",
+    "/lines/clerk.user-events/0/release",
 ]
 ELSEWHERE: Final = {
     "another origin": {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"},

@@ -7,6 +7,7 @@ from pathlib import Path
 from api.cache.rules import CACHEABLE
 from api.describe import ENDPOINTS as API
 from api.describe import SERVICE as API_SERVICE
+from deploy.desk.routes import ENDPOINTS as DESK
 from ingest.describe import ENDPOINTS as INGEST
 from ingest.describe import SERVICE as INGEST_SERVICE
 from schema.http.openapi.serve import with_documents
@@ -35,6 +36,12 @@ def test_there_are_no_more_routes() -> None:
         most = _most(process, "clerkwork_http_request_seconds", "route")
         assert len(routes) + len(PATHS) + 1 <= most
         assert len(endpoints) + 1 <= _most(process, "clerkwork_rate_limit_decisions_total", "limit")
+
+
+def test_the_desk_has_no_more_routes() -> None:
+    """It has no documents, and serves its own style and script."""
+    most = _most("desk", "clerkwork_http_request_seconds", "route")
+    assert len({each.path for each in DESK}) + len(("static", "unmatched")) + len(PATHS) <= most
 
 
 def test_there_are_no_more_statements() -> None:

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from api.settings import ApiSettings
 from deploy.canary.settings import CanarySettings
+from deploy.desk.settings import BrowserDeskSettings
 from deploy.reconcile.settings import ReconcileSettings
 from ingest.settings import IngestSettings
 from schema.kafka.topics import DEAD_LETTER_TOPICS, SOURCES
@@ -220,6 +221,7 @@ def test_the_places_of_all_processes_are_their_defaults() -> None:
     ports = {
         "ingest": IngestSettings.model_fields["ingest_port"],
         "api": ApiSettings.model_fields["api_port"],
+        "desk": BrowserDeskSettings.model_fields["desk_port"],
         "worker": WorkerSettings.model_fields["worker_metrics_port"],
         "relay": RelaySettings.model_fields["relay_metrics_port"],
         "canary": CanarySettings.model_fields["canary_metrics_port"],
