@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from schema.ops.lines import Lines
+from schema.ops.settings import TracedSettings
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -113,7 +114,7 @@ def configure_logs(settings: ProcessSettings) -> None:
         structlog.stdlib.add_log_level,
         _stamp,
     ]
-    if settings.traced:
+    if isinstance(settings, TracedSettings) and settings.traced:
         shared.append(_trace())
     ending = [_render_json] if settings.log_format == "json" else _console_ending()
     lines = Lines(sys.stderr.buffer)

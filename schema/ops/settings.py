@@ -40,6 +40,11 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="lowest level that is written"
     )
+
+
+class TracedSettings(ProcessSettings):
+    """Where the traces of a service go."""
+
     otel_exporter_otlp_endpoint: str | None = Field(
         None,
         description="where traces go: a collector's `http://host:4318`, by OTLP/HTTP; unset: there"
@@ -60,7 +65,7 @@ class ProcessSettings(BaseSettings):
         return bool(self.otel_exporter_otlp_endpoint) and not self.otel_sdk_disabled
 
 
-class SharedSettings(ProcessSettings):
+class SharedSettings(TracedSettings):
     """How several processes of a service are behind one scrape target."""
 
     metrics_share: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = Field(

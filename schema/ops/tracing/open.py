@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from schema.ops.settings import ProcessSettings
+    from schema.ops.settings import TracedSettings
     from schema.ops.tracing.tracer import Tracer
 
 
-def open_tracer(settings: ProcessSettings, *, service: str) -> Tracer | None:
+def open_tracer(settings: TracedSettings, *, service: str) -> Tracer | None:
     """Return who traces, None where the environment names no collector.
 
     `service` is what traces call this process, unless OTEL_SERVICE_NAME says otherwise. All other

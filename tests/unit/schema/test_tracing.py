@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from schema.kafka.headers import Failure, without_failure, write_failure_headers
 from schema.kafka.letters import write_replay_headers
-from schema.ops.settings import ProcessSettings
+from schema.ops.settings import TracedSettings
 from schema.ops.tracing.open import open_tracer
 from schema.ops.tracing.parents import HEADER, find_trace_id, is_sampled, name_trace, read_parent
 from schema.ops.tracing.tracer import Tracer, current_trace_id, write_parent
@@ -99,7 +99,7 @@ def test_nobody_traces_unless_asked(
     for name, value in changes.items():
         monkeypatch.setenv(name, value)
 
-    assert open_tracer(ProcessSettings(), service="tests") is None
+    assert open_tracer(TracedSettings(), service="tests") is None
 
 
 def test_an_endpoint_that_is_no_url_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_an_endpoint_that_is_no_url_stops_the_start(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")
 
     with pytest.raises(ValueError, match="http"):
-        ProcessSettings()
+        TracedSettings()
 
 
 @given(st.one_of(st.none(), st.binary(max_size=80), st.text(max_size=80).map(str.encode)))
