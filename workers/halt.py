@@ -55,6 +55,8 @@ class Stop:
     rejects: int
     events: int
     reason: str
+    seen_release: datetime | None = None
+    """The latest release that was known: a later one is not undone by this stop."""
 
 
 class LineStoppedError(NotNowError):
@@ -130,6 +132,7 @@ class Breaker:
                 rejects=sum(after[place].window),
                 events=len(after[place].window),
                 reason=bad.get(place, ""),
+                seen_release=after[place].released_at,
             )
             for place in {*beyond, *stands}
         ]
@@ -156,7 +159,7 @@ class Breaker:
 
 async def write_stops(pool: asyncpg.Pool[asyncpg.Record], stops: Sequence[Stop]) -> None:
     """Let operators see which partitions are stopped, and why. Raises NotNowError."""
-    rows = [(s.topic, s.partition, s.rejects, s.events, s.reason) for s in stops]
+    rows = [(s.topic, s.partition, s.rejects, s.events, s.reason, s.seen_release) for s in stops]
     with not_now_unless_bad():
         await pool.execute(_SQL["write_stops"], *columns(rows))
 

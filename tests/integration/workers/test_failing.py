@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from deploy.line import Place, list_stops, release
@@ -21,13 +23,13 @@ from tests.factories import (
 from tests.waiting import until
 from workers.advance import advance_offsets
 from workers.app import running_worker
+from workers.halt import Stop, write_stops
 from workers.project import project
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    import asyncpg
     from aiokafka import AIOKafkaProducer
 
     from schema.kafka.clerk import Envelope
@@ -176,6 +178,21 @@ async def test_a_flood_of_rejects_stops_the_line(
     assert audit is not None
     assert (audit["action"], audit["done"]) == ("release", 1)
     assert "@" in audit["operator"]
+
+
+async def test_a_release_is_not_undone_by_who_has_not_seen_it(database_url: str) -> None:
+    """It may come between a worker's look and its note; a stop after it stands again."""
+    stop = Stop(topic=TOPIC, partition=0, rejects=20, events=20, reason="bad")
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        await write_stops(pool, [stop])
+        await release(database_url, Place(topic=TOPIC), allowance=100)
+        await write_stops(pool, [stop])
+        [released] = await list_stops(database_url)
+        await write_stops(pool, [replace(stop, seen_release=released.released_at)])
+        [again] = await list_stops(database_url)
+
+    assert (released.released_at is None, released.allowance) == (False, 100)
+    assert (again.released_at, again.allowance) == (None, 0)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ BEGUN = (
 """What Prometheus has to have seen twice before panels can show rates."""
 
 NOT_SO_HERE = {
-    # Neither the canary nor reconcile runs,
+    # Neither the canary nor reconcile nor the desk runs,
     "Canaries lost",
     "Last seen in the API",
     "Until it was seen",
@@ -40,6 +40,7 @@ NOT_SO_HERE = {
     "Differences from Clerk",
     "Last comparison with Clerk",
     "Drift",
+    "Desk",
     # nobody is cut off, and nothing that may be cached is read.
     "Connections turned away",
     "Reads that the cache answered",
