@@ -48,18 +48,9 @@ def build_app(settings: IngestSettings) -> web.Application:
     )
     tracer = open_tracer(settings, service="clerkwork-ingest")
     publisher = _build_publisher(producer, settings, metrics=metrics, tracer=tracer)
-    receiver = Receiver(
-        webhooks=build_webhooks(
-            [secret.get_secret_value() for secret in settings.clerk_webhook_signing_secret]
-        ),
-        instance_id=settings.clerk_instance_id,
-        publisher=publisher,
-        throttle=Throttle(forgeries_per_minute=settings.ingest_forgeries_per_minute),
-        metrics=metrics,
-    )
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     trace_requests(app, tracer)
-    app[RECEIVER] = receiver
+    app[RECEIVER] = _build_receiver(publisher, settings, metrics=metrics)
     app[DOOR] = Door(publisher=publisher, times=Times(), memory=Memory(), metrics=metrics)
     endpoints = ENDPOINTS if settings.has_keys else receive.ENDPOINTS
     add_endpoints(app, with_documents(SERVICE, endpoints))
@@ -94,6 +85,20 @@ def build_app(settings: IngestSettings) -> web.Application:
     )
     app.cleanup_ctx.append(run_producer)
     return app
+
+
+def _build_receiver(
+    publisher: Publisher, settings: IngestSettings, *, metrics: IngestMetrics
+) -> Receiver:
+    return Receiver(
+        webhooks=build_webhooks(
+            [secret.get_secret_value() for secret in settings.clerk_webhook_signing_secret]
+        ),
+        instance_id=settings.clerk_instance_id,
+        publisher=publisher,
+        throttle=Throttle(forgeries_per_minute=settings.ingest_forgeries_per_minute),
+        metrics=metrics,
+    )
 
 
 def _build_publisher(

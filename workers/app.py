@@ -38,6 +38,8 @@ from workers.subscribe import Feed, Subscription, subscribe
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    import asyncpg
+
     from workers.settings import WorkerSettings
     from workers.trace import Tracing
 
@@ -56,14 +58,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
     """
     registry = new_registry()
     metrics = WorkerMetrics(registry)
-    # One connection each for a lane, a retry tier, letters, a probe and a count: none waits.
-    pool = build_pool(
-        settings,
-        name="clerkwork-worker",
-        min_size=0,
-        max_size=LANES + 6,
-        resets=False,  # transactions, and nothing that outlives them
-    )
+    pool = _build_pool(settings)
     producer = Producer(
         connection_arguments(settings), client_id="clerkwork-worker", timeout_s=10.0
     )
@@ -74,11 +69,7 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         producer=producer,
         control=control,
         metrics=metrics,
-        policy=Policy(
-            erase_after=settings.clerkwork_erase_after,
-            history_limit=settings.worker_history_limit,
-            traced=tracing is not None,
-        ),
+        policy=_policy(settings, traced=tracing is not None),
         breaker=_breaker(settings),
         batch_size=settings.worker_batch_size,
         tracing=tracing,
@@ -105,6 +96,17 @@ async def running_worker(settings: WorkerSettings) -> AsyncIterator[None]:
         await asyncio.gather(*(subscription.start() for subscription in subscriptions))
         log.info("worker_started", topics=[topic.name for topic in SOURCES], group=GROUP)
         yield
+
+
+def _build_pool(settings: WorkerSettings) -> asyncpg.Pool[asyncpg.Record]:
+    # One connection each for a lane, a retry tier, letters, a probe and a count: none waits.
+    return build_pool(
+        settings,
+        name="clerkwork-worker",
+        min_size=0,
+        max_size=LANES + 6,
+        resets=False,  # transactions, and nothing that outlives them
+    )
 
 
 def _open_tracing(settings: WorkerSettings) -> Tracing | None:
@@ -152,6 +154,14 @@ async def _stop(subscriptions: Sequence[Subscription]) -> None:
 
 def _indexing(indexer: Indexer) -> Feed:
     return Feed(topics=DEAD_LETTER_TOPICS, step=indexer.consume, control=indexer.control)
+
+
+def _policy(settings: WorkerSettings, *, traced: bool) -> Policy:
+    return Policy(
+        erase_after=settings.clerkwork_erase_after,
+        history_limit=settings.worker_history_limit,
+        traced=traced,
+    )
 
 
 def _breaker(settings: WorkerSettings) -> Breaker:

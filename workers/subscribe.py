@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     Record = ConsumerRecord[Any, Any]
     Step = Callable[[Sequence[Record]], Awaitable[None]]
-    Fetch = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
 
 log = structlog.get_logger(__name__)
 
@@ -122,8 +121,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
     # FastStream's own sleeps as long again after a call that found nothing: up to 50 ms for the
     # first event after a silence.
     most = settings.worker_batch_size * feed.batches
-    subscriber.get_msg = partial(_fetch, most=most, meter=feed.meter)  # type: ignore[method-assign]  # it has no hook
-    subscriber.get_msg = partial(_note, subscriber.get_msg, feed.control)  # type: ignore[method-assign]  # the same
+    subscriber.get_msg = partial(_fetch, feed, most)  # type: ignore[method-assign]  # it has no hook
     feed.control.find_consumer = lambda: subscriber.consumer
     # A stop waits for who holds FastStream's lock, as each batch does, before the consumer goes.
     feed.control.offsets = Offsets(
@@ -145,22 +143,15 @@ async def _start(broker: KafkaBroker) -> None:
         raise
 
 
-async def _fetch(
-    consumer: AIOKafkaConsumer, *, most: int, meter: Meter | None
-) -> tuple[Record, ...]:
+async def _fetch(feed: Feed, most: int, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
     """Return the records that are there, `most` at most, or wait for the first."""
-    if meter:
-        meter.fetch()
+    feed.control.progress.turn()
+    if feed.meter:
+        feed.meter.fetch()
     found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=most)
-    if meter:
-        meter.take(found)
+    if feed.meter:
+        feed.meter.take(found)
     return tuple(chain.from_iterable(found.values()))
-
-
-async def _note(fetch: Fetch, control: Control, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
-    """Fetch, and note that the loop turns."""
-    control.progress.turn()
-    return await fetch(consumer)
 
 
 async def _parse(records: tuple[Record, ...]) -> KafkaMessage:

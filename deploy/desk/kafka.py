@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from deploy.errors import OperatorError
+from deploy.groups import read_group
 from deploy.letters.desk import CLIENT, PATIENCE_S, naming_kafka, reading
 from deploy.topics import connected_admin
 from schema.http.errors import HttpError
 from schema.kafka.connections import connection_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
-    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka import AIOKafkaConsumer
 
+    from deploy.groups import Group
     from schema.ops.settings import KafkaSettings
-
-_MEMBERS: Final = 5
-"""Where the members are in what aiokafka gives as a group, which is a tuple."""
 
 BUSY_S: Final = 10.0
 """How long a request waits for others that read."""
@@ -35,15 +33,6 @@ class BrokerAwayError(HttpError):
 
     def __init__(self, words: str) -> None:
         super().__init__("BROKER_UNAVAILABLE", words, headers={"Retry-After": "5"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """A group of consumers."""
-
-    members: int
-    committed: Mapping[TopicPartition, int]
-    """Where they go on, of each partition where that is noted."""
 
 
 class Reader:
@@ -89,14 +78,9 @@ class Reader:
                     asyncio.timeout(PATIENCE_S),
                     connected_admin(connection_arguments(self._settings)) as admin,
                 ):
-                    described: list[Any] = await admin.describe_consumer_groups([name])
-                    offsets = await admin.list_consumer_group_offsets(name)
+                    return await read_group(admin, name)
         except OperatorError as error:
             raise BrokerAwayError(str(error)) from error
-        return Group(
-            members=len(described[0].groups[0][_MEMBERS]),
-            committed={place: at.offset for place, at in offsets.items() if at.offset >= 0},
-        )
 
     async def close(self) -> None:
         """Let go of the consumer."""

@@ -13,7 +13,7 @@ from deploy.desk.find.operations import find_of_letter, note
 from deploy.desk.kafka import READER, BrokerAwayError
 from deploy.desk.models.frame import Fact
 from deploy.desk.models.letters import DiffLine, EditPage, LetterPage, Payload
-from deploy.desk.parse import WAITING, read_place_of, read_text, write_query
+from deploy.desk.parse import read_place_of, read_text, write_query
 from deploy.desk.present import present_letter, present_operation
 from deploy.desk.show import go_to, show
 from deploy.desk.stand import FORM
@@ -21,6 +21,7 @@ from deploy.errors import OperatorError
 from deploy.letters.change import compact, differ, set_value
 from deploy.letters.edit import require_waiting, write_edited
 from deploy.letters.mask import mask_headers, mask_payload, show_headers, show_payload
+from deploy.letters.select import WAITING
 from deploy.letters.show import Found, find_record, find_row
 from deploy.letters.tell import one_line
 from schema.http.errors import HttpError

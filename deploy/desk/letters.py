@@ -17,7 +17,6 @@ from deploy.desk.models.frame import Count, Fact, Option, Point
 from deploy.desk.models.letters import LetterFilter, LettersPage, PlanPage
 from deploy.desk.parse import (
     PAGE_SIZE,
-    WAITING,
     read_cursor,
     read_rate,
     read_selection,
@@ -32,7 +31,7 @@ from deploy.errors import OperatorError
 from deploy.letters.count import REST, count_letters
 from deploy.letters.plan import plan_replay
 from deploy.letters.purge import plan_purge
-from deploy.letters.select import STATES, Selection
+from deploy.letters.select import STATES, WAITING, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,8 +25,6 @@ PAGE_SIZE: Final = 50
 """Rows on a page."""
 MOST_LETTERS: Final = 300
 """No text that somebody searches for is longer."""
-WAITING: Final = ("open", "parked")
-"""States of letters with which something can be done."""
 
 _TEXTS: Final = ("reason", "error_class", "type", "user", "topic", "event")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.doctor.patient import AwayError, kafka_admin, kafka_reader
 from deploy.doctor.verdict import Verdict, fine, warn, wrong
+from deploy.groups import read_group, read_times
 from schema.kafka.topics import (
     DEAD_LETTER_TOPICS,
     DESK_GROUP,
@@ -22,9 +23,7 @@ from schema.kafka.topics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from aiokafka import AIOKafkaConsumer
+    from collections.abc import Mapping, Sequence
 
     from schema.kafka.topics import Topic
 
@@ -37,9 +36,6 @@ LATE_S: Final = 60.0
 LOOK_S: Final = 2.0
 """How long the oldest records are looked for."""
 
-_MEMBERS: Final = 5
-"""Where the members are in what aiokafka gives as a group, which is a tuple."""
-
 OTHERS: Final = {
     DESK_GROUP: (DEAD_LETTER_TOPICS, 0),
     **{
@@ -51,7 +47,7 @@ OTHERS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class Standing:
     """How a group stands."""
 
     members: int
@@ -68,7 +64,7 @@ async def check_workers() -> Verdict:
     return judge_group(await measure_group(GROUP, SOURCES))
 
 
-def judge_group(group: Group) -> Verdict:
+def judge_group(group: Standing) -> Verdict:
     """Return whether somebody consumes what there is."""
     told = f"{group.members} member{'s' if group.members != 1 else ''}, {group.waiting} wait"
     told += f", the oldest for {group.oldest_s:.0f} s" if group.oldest_s else ""
@@ -94,7 +90,7 @@ async def check_other_groups() -> Verdict:
     )
 
 
-def judge_others(groups: Mapping[str, Group]) -> Verdict:
+def judge_others(groups: Mapping[str, Standing]) -> Verdict:
     """Return whether each of OTHERS is consumed, and in time."""
     alone = [name for name, group in groups.items() if not group.members]
     if alone:
@@ -109,12 +105,11 @@ def judge_others(groups: Mapping[str, Group]) -> Verdict:
     return fine(f"{len(groups)} consumed, {sum(each.waiting for each in groups.values())} wait")
 
 
-async def measure_group(name: str, topics: Sequence[Topic]) -> Group:
+async def measure_group(name: str, topics: Sequence[Topic]) -> Standing:
     """Return how a group of the readers of these topics stands."""
     async with kafka_admin() as admin:
         try:
-            described: list[Any] = await admin.describe_consumer_groups([name])
-            committed = await admin.list_consumer_group_offsets(name)
+            group = await read_group(admin, name)
         except GroupCoordinatorNotAvailableError as error:
             # So it is where no group has ever been; being asked, Kafka makes room for them.
             raise AwayError("Kafka has nobody yet who coordinates groups; ask again") from error
@@ -122,34 +117,14 @@ async def measure_group(name: str, topics: Sequence[Topic]) -> Group:
     async with kafka_reader() as consumer:
         ends = await consumer.end_offsets(places)
         starts = await consumer.beginning_offsets(places)
-        begun = {place: held.offset for place, held in committed.items() if held.offset >= 0}
+        begun = group.committed
         at = {place: max(begun.get(place, 0), starts[place]) for place in places}
         behind = {place: offset for place, offset in at.items() if offset < ends[place]}
-        oldest_ms = await _find_oldest(consumer, behind)
-    return Group(
-        members=len(described[0].groups[0][_MEMBERS]),
+        times = await read_times(consumer, behind, within_s=LOOK_S) if behind else {}
+    oldest_ms = min(times.values(), default=None)
+    return Standing(
+        members=group.members,
         waiting=sum(ends[place] - offset for place, offset in behind.items()),
         oldest_s=max(0.0, time.time() - oldest_ms / 1000) if oldest_ms else 0.0,
         lost=sum(max(0, starts[place] - begun[place]) for place in places if place in begun),
     )
-
-
-async def _find_oldest(
-    consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, int]
-) -> int | None:
-    """Return the earliest time of the first records there, as far as they come within LOOK_S."""
-    consumer.assign(list(behind))
-    for place, offset in behind.items():
-        consumer.seek(place, offset)
-    times, left = list[int](), set(behind)
-    until_s = time.monotonic() + LOOK_S
-    while left and time.monotonic() < until_s:
-        found = await consumer.getmany(*left, timeout_ms=200)
-        times += [records[0].timestamp for records in found.values() if records]
-        left -= _read(found)
-        consumer.pause(*_read(found))
-    return min(times, default=None)
-
-
-def _read(found: Mapping[TopicPartition, Collection[object]]) -> set[TopicPartition]:
-    return {place for place, records in found.items() if records}

@@ -27,6 +27,7 @@ from deploy.letters.operate import (
     who,
     write_selection,
 )
+from deploy.letters.select import WAITING
 from deploy.letters.show import Found, find_letter
 from deploy.letters.tell import one_line, write_line
 from ingest.prepare import Delivery, prepare
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SQL: Final = read_statements(__file__)
-_WAITING: Final = ("open", "parked")
 
 
 def run_edit(name: str, *, assignments: Sequence[str], yes: bool, console: Console) -> int:
@@ -108,7 +108,7 @@ def _prepare_anew(letter: ConsumerRecord[Any, Any], payload: bytes) -> Record:
 
 def require_waiting(found: Found) -> ConsumerRecord[Any, Any]:
     """Return the record of a letter that can be edited. Raises OperatorError."""
-    if found.row["state"] not in _WAITING:
+    if found.row["state"] not in WAITING:
         raise OperatorError(f"The letter is {found.row['state']} already.")
     if found.record is None:
         raise OperatorError("Kafka does not have the record any more: its retention has passed.")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STATES: Final[tuple[str, ...]] = ("open", "replaying", "replayed", "parked", "purged")
 """What a letter can be; held against the tables by a test."""
+WAITING: Final = ("open", "parked")
+"""States of letters with which something can be done."""
 
 _SQL: Final = read_statements(__file__)
 _AGO: Final = re.compile(r"(\d{1,6})([smhd])")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -44,21 +45,6 @@ async def serving_probes(
             raise CheckFailedError("neither active nor standing by")
         return leader.state
 
-    async def check_kafka() -> None:
-        # One that stands by has no producer: it asks as any client would.
-        client = AIOKafkaClient(
-            **leader.kafka,
-            client_id="clerkwork-relay",
-            request_timeout_ms=int(KAFKA_TIMEOUT_S * 1000),
-        )
-        try:
-            async with asyncio.timeout(KAFKA_TIMEOUT_S):
-                await client.bootstrap()
-        except (KafkaError, OSError):
-            raise CheckFailedError("Kafka does not answer") from None
-        finally:
-            await client.close()
-
     async def check_database() -> None:
         if not await answers(pool):
             raise CheckFailedError("PostgreSQL does not answer")
@@ -69,7 +55,11 @@ async def serving_probes(
         app,
         registry=registry,
         live={"loop": check_loop},
-        ready={"relay": check_relay, "kafka": check_kafka, "postgres": check_database},
+        ready={
+            "relay": check_relay,
+            "kafka": partial(_check_kafka, leader),
+            "postgres": check_database,
+        },
         share=share_metrics(settings, "relay", registry),
     )
     async with serving(
@@ -79,3 +69,19 @@ async def serving_probes(
         reuse_port=settings.metrics_share is not None,
     ):
         yield
+
+
+async def _check_kafka(leader: Leader) -> None:
+    # One that stands by has no producer: it asks as any client would.
+    client = AIOKafkaClient(
+        **leader.kafka,
+        client_id="clerkwork-relay",
+        request_timeout_ms=int(KAFKA_TIMEOUT_S * 1000),
+    )
+    try:
+        async with asyncio.timeout(KAFKA_TIMEOUT_S):
+            await client.bootstrap()
+    except (KafkaError, OSError):
+        raise CheckFailedError("Kafka does not answer") from None
+    finally:
+        await client.close()

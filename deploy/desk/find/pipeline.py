@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 
 from deploy.desk.find.letters import count_states
 from deploy.doctor import postgres as doctor
+from deploy.groups import read_times
 from schema.kafka.topics import SOURCES
 from schema.postgres.statements import read_statements
 from workers.relay import measure
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import asyncpg
     from aiokafka import AIOKafkaConsumer
 
-    from deploy.desk.kafka import Group
+    from deploy.groups import Group
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Offsets = Mapping[TopicPartition, int]
@@ -33,7 +34,8 @@ MINUTES: Final = 30
 """For how long back it is told how much arrived in each minute."""
 MOST_COUNTED: Final = 10_000
 """More changes that wait are not counted."""
-POLL_MS: Final = 500
+LOOK_S: Final = 0.5
+"""How long the oldest records are looked for."""
 
 PLACES: Final = [
     TopicPartition(topic.name, number) for topic in SOURCES for number in range(topic.partitions)
@@ -140,23 +142,9 @@ async def read_reach(
         ends=ends,
         begins=begins,
         members=group.members,
-        waiting_ms=await _read_times(consumer, behind) if behind else {},
+        waiting_ms=await read_times(consumer, behind, within_s=LOOK_S) if behind else {},
         minutes=await counter.count(consumer, ends),
     )
-
-
-async def _read_times(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[TopicPartition, int]:
-    """Return when Kafka had the record at each offset; of those that come at once."""
-    consumer.assign(list(offsets))
-    for place, offset in offsets.items():
-        consumer.seek(place, offset)
-    found: dict[TopicPartition, int] = {}
-    give_up = time.monotonic() + POLL_MS / 1000
-    while len(found) < len(offsets) and time.monotonic() < give_up:
-        left = [place for place in offsets if place not in found]
-        fetched = await consumer.getmany(*left, timeout_ms=POLL_MS)
-        found |= {place: batch[0].timestamp for place, batch in fetched.items()}
-    return found
 
 
 class History:

@@ -20,7 +20,7 @@ from deploy.doctor.ages import tell_age
 from deploy.doctor.arrivals import judge_arrival
 from deploy.doctor.environment import check_environment
 from deploy.doctor.examine import Check, Finding, examine, explain, has_wrong
-from deploy.doctor.groups import Group, judge_group
+from deploy.doctor.groups import Standing, judge_group
 from deploy.doctor.kafka import Replication, judge_brokers, judge_replication, judge_topics
 from deploy.doctor.keys import check_public_keys, check_signing_secret, judge_clock
 from deploy.doctor.keys import judge_instance as judge
@@ -83,9 +83,14 @@ def _arrival(age: timedelta, *, took_s: float = 0.0) -> Arrival:
         (_partition(in_sync=1), "wrong", "1 partitions cannot be written: t/0", "brokers back"),
         (_partition(led=False), "wrong", "cannot be written", "brokers back"),
         (judge_replication([]), "skipped", "no topics", None),
-        (judge_group(Group(members=2, waiting=5)), "ok", "2 members, 5 wait", None),
-        (judge_group(Group(members=0, waiting=5)), "wrong", "5 records wait", "clerkwork worker"),
-        (judge_group(Group(members=1, waiting=20_000)), "warning", "20000 wait", "/readyz"),
+        (judge_group(Standing(members=2, waiting=5)), "ok", "2 members, 5 wait", None),
+        (
+            judge_group(Standing(members=0, waiting=5)),
+            "wrong",
+            "5 records wait",
+            "clerkwork worker",
+        ),
+        (judge_group(Standing(members=1, waiting=20_000)), "warning", "20000 wait", "/readyz"),
         (judge_server(180_004, "18.4", zone="UTC"), "ok", "18.4, time zone UTC", None),
         (judge_server(170_009, "17.9", zone="UTC"), "wrong", "17.9", "PostgreSQL 18"),
         (judge_clock(2.0, of="Clerk's"), "ok", "2.0 s ahead of Clerk's", None),

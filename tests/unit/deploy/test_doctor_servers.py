@@ -8,7 +8,7 @@ import pytest
 
 from deploy.doctor.access import NEEDS, Right, judge_access
 from deploy.doctor.broker import find_clock, find_version, judge_disks, judge_version
-from deploy.doctor.groups import OTHERS, Group, judge_group, judge_others
+from deploy.doctor.groups import OTHERS, Standing, judge_group, judge_others
 from deploy.doctor.limits import find_limits, judge_limits
 from deploy.doctor.processes import PLACES, judge_process
 from deploy.doctor.redis import judge_redis
@@ -33,8 +33,8 @@ SLOT: Final = {"name": "s", "active": True, "wal_status": "reserved", "held": 5_
 
 
 def _others(**of_desk: float) -> Verdict:
-    groups = {name: Group(members=1, waiting=0) for name in OTHERS}
-    groups["clerkwork.desk"] = Group(**{"members": 1, "waiting": 3, **of_desk})  # type: ignore[arg-type]  # whole numbers where they must be
+    groups = {name: Standing(members=1, waiting=0) for name in OTHERS}
+    groups["clerkwork.desk"] = Standing(**{"members": 1, "waiting": 3, **of_desk})  # type: ignore[arg-type]  # whole numbers where they must be
     return judge_others(groups)
 
 
@@ -61,10 +61,15 @@ def _limits(**settings: str) -> Verdict:
         ),
         (_limits(retention_bytes="9"), "warning", "retention.bytes is 9", "retention.bytes=-1"),
         (
-            judge_group(Group(members=1, waiting=5, oldest_s=90)),
+            judge_group(Standing(members=1, waiting=5, oldest_s=90)),
             *("warning", "5 wait, the oldest for 90 s", "/readyz"),
         ),
-        (judge_group(Group(members=1, waiting=5, lost=7)), "wrong", "7 records were", "reconcile"),
+        (
+            judge_group(Standing(members=1, waiting=5, lost=7)),
+            "wrong",
+            "7 records were",
+            "reconcile",
+        ),
         (_others(), "ok", "4 consumed, 3 wait", None),
         (_others(members=0), "wrong", "Nobody consumes for clerkwork.desk", "clerkwork worker"),
         (_others(oldest_s=61), "warning", "clerkwork.desk (3 wait, the oldest", "/readyz"),
