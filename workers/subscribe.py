@@ -40,6 +40,12 @@ GRACE_S: Final = 25.0
 FETCH_WAIT_MS: Final = 1000
 """How long a call waits for records where there are none; it returns with the first."""
 
+HEARTBEAT_MS: Final = 500
+"""How late a member may hear that another one comes or goes; partitions of who left wait for it.
+
+Kafka's clients take 3 s, with which a worker that is ended in order costs its partitions up to 3 s.
+"""
+
 METADATA_MAX_AGE_MS: Final = 30_000
 """How long a topic that is created after the start can stay unnoticed."""
 
@@ -111,6 +117,7 @@ def subscribe(settings: WorkerSettings, feed: Feed, *, metrics: WorkerMetrics) -
         listener=feed.control,
         parser=_parse,
         decoder=_leave_encoded,
+        heartbeat_interval_ms=HEARTBEAT_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         # A batch that waits for PostgreSQL does not poll, for as long as it takes; heartbeats
         # go on. A hung process is for the liveness probe.
