@@ -57,6 +57,11 @@ class Stage:
         for name in ("users", "user_data", "user_names"):
             await self.database.execute(_SQL[f"meet_{name}"])
 
+    async def find_applied(self) -> dict[int, int]:
+        """Return the offset after what is applied, for each partition that anything is of."""
+        rows = await self.database.fetch(_SQL["find_applied"])
+        return {row["partition"]: row["next_offset"] for row in rows}
+
     async def find_ends(self) -> dict[int, int]:
         """Return where each partition ends."""
         servers = self.bench.stack.bootstrap_servers
@@ -79,8 +84,7 @@ class Backlog:
 
     async def count_applied(self) -> int:
         """Return how many of them are applied."""
-        rows = await self.stage.database.fetch(_SQL["find_applied"])
-        applied = {row["partition"]: row["next_offset"] for row in rows}
+        applied = await self.stage.find_applied()
         return sum(
             max(0, applied.get(partition, first) - first)
             for partition, first in self.begins.items()
