@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.environment import ROOT
 from schema.kafka.topics import USER_EVENTS
-from tests.bench.figures import backlog, cost, ledger
+from tests.bench.figures import backlog, cost, ledger, scaling
 from tests.bench.figures.growth import FEW, KINDS, MANY
 from tests.bench.needs import HEADROOM, Load, cpu_us, find_needs, median_of, server_us
 
@@ -102,6 +102,34 @@ def write_cost(results: Results) -> str:
     return table(["100,000 events", ""], rows)
 
 
+def write_processes(results: Results) -> str:
+    """Return what more processes of a kind do together."""
+    rows = []
+    for kind in (scaling.INGESTS, scaling.WORKERS):
+        one = median_of(results, "scaling.rate", next(iter(kind)))
+        for who in kind:
+            rate, spent, had = (
+                median_of(results, f"scaling.{each}", who) for each in ("rate", "cpu", "core")
+            )
+            says = scaling.EXPERIMENT.contestants[who]
+            rows.append(
+                [says, f"{rate:,.0f}", f"{rate / one:.2f}", f"{spent:,.0f}", f"{had:.0f} %"]
+            )
+    return table(["", "a second", "of one", "µs of them for each", "of a core"], rows)
+
+
+def write_moves(results: Results) -> str:
+    """Return what it costs when workers come and go."""
+    rows = [
+        [
+            scaling.EXPERIMENT.contestants[who],
+            *(f"{median_of(results, f'scaling.{each}', who):,.0f} ms" for each in ("pause", "lag")),
+        ]
+        for who in (scaling.CALM, *scaling.MOVES, scaling.KILLED)
+    ]
+    return table(["", "a partition stands still", "oldest event waits"], rows)
+
+
 def write_month(results: Results) -> str:
     """Return what a month of a thousand events a second needs."""
     return _needs(results, MONTH)
@@ -178,6 +206,8 @@ WRITERS: Final[Mapping[str, Callable[[Results], str]]] = {
     "ledger": write_ledger,
     "backlog": write_backlog,
     "sizes": write_sizes,
+    "processes": write_processes,
+    "moves": write_moves,
     "cost": write_cost,
     "month": write_month,
     "internet": write_internet,
