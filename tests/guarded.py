@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from deploy.stack.kafka import SETTINGS, Kafka
+from deploy.stack.kafka import JAVA_OPTIONS, SETTINGS, Kafka
 from deploy.stack.ports import LOOPBACK
 from tests.memory import scratch_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 BOSS: Final = "boss"
+_TELLS_WHAT_IT_DENIES: Final = "-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=info"
 _MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
+
+
+class Guarded(NamedTuple):
+    """Where it is, and what it says."""
+
+    servers: str
+    log: Path
+
+    def denied_to(self, user: str) -> list[str]:
+        """Return what it has denied to a user."""
+        said = self.log.read_text(errors="replace").splitlines()
+        return [line for line in said if f"User:{user} is Denied" in line]
 
 
 def _connects(port: int) -> bool:
@@ -25,8 +39,8 @@ def _connects(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def guarded_kafka(*users: str) -> Iterator[str]:
-    """Run it for these users while the context lasts; give its address."""
+def guarded_kafka(*users: str) -> Iterator[Guarded]:
+    """Run it for these users while the context lasts."""
     known = " ".join(f'user_{user}="{password_of(user)}"' for user in (BOSS, *users))
     itself = f'username="{BOSS}" password="{password_of(BOSS)}"'
     settings = SETTINGS | {
@@ -40,8 +54,10 @@ def guarded_kafka(*users: str) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch, scratch_directory() as data:
         patch.setattr("deploy.stack.kafka.SETTINGS", settings)
         patch.setattr("deploy.stack.kafka.serves", _connects)
+        options = (*JAVA_OPTIONS, _TELLS_WHAT_IT_DENIES)
+        patch.setattr("deploy.stack.kafka.JAVA_OPTIONS", options)
         with Kafka(data=data / "kafka", log=data / "kafka.log") as kafka:
-            yield kafka.bootstrap_servers
+            yield Guarded(kafka.bootstrap_servers, data / "kafka.log")
 
 
 def password_of(user: str) -> str:

@@ -25,8 +25,8 @@ LITERAL, ALL, DESCRIBE, ALLOW = 3, 2, 8, 3
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
     """The address of a Kafka where the doctor may do nothing."""
-    with guarded_kafka("doctor") as servers:
-        yield servers
+    with guarded_kafka("doctor") as kafka:
+        yield kafka.servers
 
 
 async def _ask(name: str) -> Verdict:

@@ -42,6 +42,9 @@ from workers.relay.publish import TRANSACTIONAL_ID
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from pathlib import Path
+
+    from tests.guarded import Guarded
 
 
 WALK: Final = ("ingest", "worker", "relay", "api")
@@ -58,20 +61,21 @@ class World:
     """Process -> its own URL."""
     environments: Mapping[str, Mapping[str, str]]
     urls: Mapping[str, str]
+    logs: Path
     private_key: str
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[str]:
-    """The address of a Kafka that knows a user for each process."""
-    with guarded_kafka(*NEEDS) as servers:
-        yield servers
+def kafka() -> Iterator[Guarded]:
+    """A Kafka that knows a user for each process."""
+    with guarded_kafka(*NEEDS) as kafka:
+        yield kafka
 
 
 @pytest.fixture(scope="module")
-async def rights(kafka: str) -> str:
-    """The same, once each user has what their process needs, which is then all that they have."""
-    boss = arguments_as(BOSS, kafka)
+async def rights(kafka: Guarded) -> str:
+    """Its address, once each user has what their process needs, and that is all they have."""
+    boss = arguments_as(BOSS, kafka.servers)
     users = {process: process for process in NEEDS}
     client = AIOKafkaClient(**boss)
     await client.bootstrap()
@@ -81,9 +85,9 @@ async def rights(kafka: str) -> str:
     finally:
         await client.close()
     assert not found.surplus
-    async with connected_admin(arguments_as("topics", kafka)) as admin:
+    async with connected_admin(arguments_as("topics", kafka.servers)) as admin:
         assert await apply_topics(admin) == []
-    return kafka
+    return kafka.servers
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +144,7 @@ async def world(rights: str, logins: Mapping[str, str]) -> AsyncIterator[World]:
                 databases=logins,
                 environments=own,
                 urls={process: service.url for process, service in services.named.items()},
+                logs=logs,
                 private_key=private_key,
             )
 
@@ -242,6 +247,12 @@ async def test_a_dead_letter_is_sent_on_its_way_again_by_an_operator(world: Worl
 
     assert code == 0, said
     assert again == 2
+
+
+def test_nothing_was_denied_to_whom_it_worked_for(world: World, kafka: Guarded) -> None:
+    """What is denied is tried again, or done without: neither shows in what came out."""
+    assert {user: denied for user in (*WALK, "topics") if (denied := kafka.denied_to(user))} == {}
+    assert [path for path in world.logs.iterdir() if "permission denied" in path.read_text()] == []
 
 
 REFUSED: Final = {
@@ -363,8 +374,10 @@ async def test_kafka_refuses_what_a_process_does_not_need(rights: str, user: str
         ("reader", USER_CHANGES.name),
     ],
 )
-async def test_kafka_refuses_to_write_for_others(rights: str, user: str, topic: str) -> None:
-    """Nobody but the relay tells of changes, nobody forges an event."""
+async def test_kafka_refuses_to_write_for_others(
+    rights: str, kafka: Guarded, user: str, topic: str
+) -> None:
+    """Nobody but the relay tells of changes, nobody forges an event; and Kafka's log says so."""
     producer = AIOKafkaProducer(**arguments_as(user, rights))  # type: ignore[arg-type]  # as above
     await producer.start()
     try:
@@ -372,6 +385,8 @@ async def test_kafka_refuses_to_write_for_others(rights: str, user: str, topic: 
             await producer.send_and_wait(topic, b"{}", partition=0)
     finally:
         await producer.stop()
+
+    assert [line for line in kafka.denied_to(user) if topic in line]
 
 
 async def test_nobody_but_the_boss_gives_rights(rights: str) -> None:
