@@ -22,7 +22,8 @@ from deploy.grafana.write import DASHBOARDS, write_dashboard
 from deploy.maintain.run import MaintainSettings
 from deploy.metrics import write_metrics
 from deploy.reconcile.settings import ReconcileSettings
-from deploy.rights.page import write_page
+from deploy.rights.page import PAGE as RIGHTS
+from deploy.rights.page import with_tables as with_rights
 from ingest.settings import IngestSettings
 from schema.http.openapi.reference import write_reference
 from workers.relay.settings import RelaySettings
@@ -109,4 +110,4 @@ if __name__ == "__main__":
     for path, dashboard in DASHBOARDS.items():
         path.write_text(write_dashboard(dashboard), encoding="utf-8")
     write_scale()
-    write_page()
+    RIGHTS.write_text(with_rights(RIGHTS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -37,11 +37,6 @@ def with_tables(page: str) -> str:
     return _PLACE.sub(lambda place: f"{place[1]}{tables[place[2]]()}\n{place[3]}", page)
 
 
-def write_page() -> None:
-    """Write the tables of the page."""
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 def _tell_tables(process: str) -> Iterable[str]:
     alike: dict[str, list[str]] = {}
     for table, privileges in TABLES[process].items():

@@ -73,6 +73,8 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "organization_memberships": "SELECT",
         "posts": "SELECT",
         "events": "SELECT",
+        # The doctor counts what lies in no month; all others find it through the whole.
+        "events_default": "SELECT (occurred_at)",
         "outbox": "SELECT, INSERT, UPDATE (public), DELETE",
         "relay_progress": "SELECT",
         "applied_offsets": "SELECT",

@@ -31,20 +31,28 @@ RUNS: Final[Mapping[str, Sequence[str]]] = {
     "worker": ("workers/*.sql",),
     "relay": ("workers/relay/*.sql",),
     "api": ("api/**/*.sql",),
-    "desk": ("deploy/desk/**/*.sql", "api/admit.sql", "deploy/line.sql", *_LETTERS),
+    "desk": (
+        *("deploy/desk/**/*.sql", "api/admit.sql", "workers/relay/measure.sql"),
+        *("deploy/line.sql", "deploy/trace.sql", *_LETTERS),
+    ),
     "operator": (
         *("deploy/audit.sql", "deploy/line.sql", "deploy/restore.sql", "deploy/trace.sql"),
         *("deploy/backfill/*.sql", "deploy/clerk/*.sql", "deploy/reconcile/*.sql"),
         *("deploy/connect/*.sql", "deploy/doctor/*.sql", *_LETTERS),
-        *("deploy/tell.sql", "workers/tell.sql"),
+        *("deploy/tell.sql", "workers/tell.sql", "workers/relay/measure.sql"),
     ),
 }
 """Process -> the files of its statements."""
 
+BESIDES: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
+    "operator": {"deploy/partitions.sql": ("list_partitions", "count_by_month", "find_taken")},
+}
+"""Process -> file -> the statements that it runs of those of others."""
+
 OWNERS: Final = (
     *("deploy/migrate.sql", "deploy/partitions.sql", "deploy/maintain/*.sql"),
     *("deploy/rebuild/*.sql", "deploy/rehearse/*.sql", "deploy/contracts/*.sql"),
-    *("deploy/rights/*.sql", "deploy/demo/*.sql"),
+    *("deploy/rights/*.sql", "deploy/demo/*.sql", "deploy/erase/*.sql", "deploy/rewind/*.sql"),
 )
 """Those that run as the owner of the tables."""
 
@@ -82,6 +90,9 @@ def statements_of(process: str) -> Iterator[tuple[str, str]]:
         running = read.pop("running", "")
         for name, text in read.items():
             yield f"{path.relative_to(ROOT)} {name}", text.replace(":running", running)
+    for place, names in BESIDES.get(process, {}).items():
+        read = read_statements(str(ROOT / place))
+        yield from ((f"{place} {name}", read[name]) for name in names)
 
 
 class Reader:

@@ -23,7 +23,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.transaction import EndTxnRequest
 
-from deploy.document import PROCESSES
+from api.settings import ApiSettings
 from deploy.rights.acls import AclError, apply_acls, diff_acls
 from deploy.rights.tables import TABLES, role_of
 from deploy.rights.topics import NEEDS
@@ -32,6 +32,7 @@ from deploy.stack.ports import free_port
 from deploy.system import MODULES
 from deploy.tokens import mint_token, new_private_key, public_key
 from deploy.topics import apply_topics, connected_admin
+from ingest.settings import IngestSettings
 from schema.kafka.topics import GROUP, USER_CHANGES, USER_EVENTS
 from tests.conftest import ROOT
 from tests.factories import SECRET, make_body, new_event_id, new_user_id, sign, user_event
@@ -39,15 +40,25 @@ from tests.guarded import BOSS, arguments_as, guarded_kafka, variables_as
 from tests.memory import scratch_directory
 from tests.waiting import until
 from workers.relay.publish import TRANSACTIONAL_ID
+from workers.relay.settings import RelaySettings
+from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
+    from pydantic_settings import BaseSettings
+
     from tests.guarded import Guarded
 
 
-WALK: Final = ("ingest", "worker", "relay", "api")
+WALK: Final[Mapping[str, type[BaseSettings]]] = {
+    "ingest": IngestSettings,
+    "worker": WorkerSettings,
+    "relay": RelaySettings,
+    "api": ApiSettings,
+}
+"""Process -> what it reads."""
 LOGIN: Final = "isolated_{}"
 PASSWORD: Final = "only-here"
 
@@ -190,7 +201,7 @@ async def _hear(kafka: str, user: str) -> bytes | None:
 def test_each_process_is_given_what_it_reads_and_no_more(world: World) -> None:
     """No variable that its settings do not know; no secret in two hands that is not of both."""
     for process, variables in world.environments.items():
-        fields = {name.upper() for name in PROCESSES[process].model_fields}
+        fields = {name.upper() for name in WALK[process].model_fields}
         assert variables.keys() <= fields, process
 
     assert "DATABASE_URL" not in world.environments["ingest"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Database = asyncpg.Connection[asyncpg.Record]
 
 PLANNED = re.compile(r"(--.*\n)*\s*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES)\b", re.IGNORECASE)
-OURS = [*METADATA.tables, REVISIONS]
+OURS = [*METADATA.tables, REVISIONS, "events_default"]
 MATRIX = """
     SELECT role, relname, privilege, has_table_privilege(role, relname, privilege) AS whole,
         CASE WHEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') THEN ARRAY(
