@@ -24,9 +24,10 @@ from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.transaction import EndTxnRequest
 
 from api.settings import ApiSettings
-from deploy.rights.acls import AclError, apply_acls, diff_acls
+from deploy import console
+from deploy.rights.acls import Acl, AclError, Differences, apply_acls, diff_acls
 from deploy.rights.tables import TABLES, role_of
-from deploy.rights.topics import NEEDS
+from deploy.rights.topics import NEEDS, Right
 from deploy.services import Service, Services
 from deploy.stack.ports import free_port
 from deploy.system import MODULES
@@ -405,3 +406,50 @@ async def test_nobody_but_the_boss_gives_rights(rights: str) -> None:
     async with _client("topics", rights) as client:
         with pytest.raises(AclError, match="ClusterAuthorizationFailed"):
             await diff_acls(client, {"worker": "worker"})
+
+
+BESIDES: Final = frozenset(
+    {
+        Acl(
+            user="reader",
+            right=Right(operation="All", kind="topic", name="clerk."),
+            pattern="prefixed",
+        ),
+        Acl(user="reader", right=Right(operation="Read", kind="group", name="billing")),
+    }
+)
+
+
+async def _differences(servers: str, *, give: frozenset[Acl] = frozenset()) -> Differences:
+    """Give the reader rights, and return what differs then."""
+    async with _client(BOSS, servers) as client:
+        await apply_acls(client, Differences(missing=give, surplus=frozenset()))
+        return await until(
+            lambda: diff_acls(client, {"reader": "reader"}),
+            lambda found: bool(found.surplus) is bool(give),
+        )
+
+
+def _console(*words: str) -> object:
+    with pytest.raises(SystemExit) as ended:
+        console.app(["topics", "acls", *words])
+    return ended.value.code
+
+
+def test_what_a_user_may_do_besides_is_told_and_taken(
+    rights: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is ours: a reader's own group is none of it."""
+    for name, value in variables_as(BOSS, rights).items():
+        monkeypatch.setenv(name, value)
+    asyncio.run(_differences(rights, give=BESIDES))
+
+    assert _console("reader=reader") == 1
+    [told] = capsys.readouterr().out.splitlines()
+    assert "--remove --force" in told
+    assert told.endswith("--operation All --resource-pattern-type prefixed --topic clerk.")
+    assert _console("reader=reader", "--apply") == 0
+    asyncio.run(_differences(rights))
+    capsys.readouterr()
+    assert _console("reader=reader") == 0
+    assert capsys.readouterr().out == "All ACLs are as declared.\n"
