@@ -53,7 +53,7 @@ def read_users(words: Sequence[str]) -> Mapping[str, str]:
     """
     if not words:
         return {process: f"clerkwork-{process}" for process in NEEDS}
-    users = dict(word.partition("=")[::2] for word in words)
+    users = {process: user for process, _, user in (word.partition("=") for word in words)}
     for process, user in users.items():
         if process not in NEEDS or not user:
             raise OperatorError(

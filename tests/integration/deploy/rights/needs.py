@@ -91,8 +91,8 @@ def statements_of(process: str) -> Iterator[tuple[str, str]]:
         for name, text in read.items():
             yield f"{path.relative_to(ROOT)} {name}", text.replace(":running", running)
     for place, names in BESIDES.get(process, {}).items():
-        read = read_statements(str(ROOT / place))
-        yield from ((f"{place} {name}", read[name]) for name in names)
+        known = read_statements(str(ROOT / place))
+        yield from ((f"{place} {name}", known[name]) for name in names)
 
 
 class Reader:
@@ -120,8 +120,8 @@ class Reader:
             for bit, privilege in _BITS.items():
                 if int(bits) & bit:
                     numbers = [int(each) - _FIRST for each in columns.get(privilege, "").split()]
-                    used = [names[number] for number in numbers if number in names]
-                    for column in used or [None]:
+                    used: set[str | None] = {names[number] for number in numbers if number in names}
+                    for column in used or {None}:
                         yield Use(names[0], privilege, column)
 
 

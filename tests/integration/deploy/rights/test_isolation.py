@@ -181,7 +181,7 @@ async def _read_user(world: World, user: str) -> tuple[int, Any]:
 async def _hear(kafka: str, user: str) -> bytes | None:
     """Return what other services are told of a user, as one of them."""
     consumer = AIOKafkaConsumer(
-        **arguments_as("reader", kafka),  # type: ignore[arg-type]  # aiokafka's types want each apart
+        **arguments_as("reader", kafka),
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
@@ -390,7 +390,7 @@ async def test_kafka_refuses_to_write_for_others(
     rights: str, kafka: Guarded, user: str, topic: str
 ) -> None:
     """Nobody but the relay tells of changes, nobody forges an event; and Kafka's log says so."""
-    producer = AIOKafkaProducer(**arguments_as(user, rights))  # type: ignore[arg-type]  # as above
+    producer = AIOKafkaProducer(**arguments_as(user, rights))
     await producer.start()
     try:
         with pytest.raises(TopicAuthorizationFailedError):
