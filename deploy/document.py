@@ -2,7 +2,7 @@
 
 That is the README's configuration table, from the settings classes, its table of what was measured
 and those of docs/scale.md, from `tests/bench/measured.json`, the references of errors and of
-metrics, and the dashboards of Grafana.
+metrics, the rights in docs/how-to/least-privilege.md, and the dashboards of Grafana.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from deploy.grafana.write import DASHBOARDS, write_dashboard
 from deploy.maintain.run import MaintainSettings
 from deploy.metrics import write_metrics
 from deploy.reconcile.settings import ReconcileSettings
+from deploy.rights.page import PAGE as RIGHTS
+from deploy.rights.page import with_tables as with_rights
 from ingest.settings import IngestSettings
 from schema.http.openapi.reference import write_reference
 from workers.relay.settings import RelaySettings
@@ -108,3 +110,4 @@ if __name__ == "__main__":
     for path, dashboard in DASHBOARDS.items():
         path.write_text(write_dashboard(dashboard), encoding="utf-8")
     write_scale()
+    RIGHTS.write_text(with_rights(RIGHTS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,6 +1,7 @@
 """How the console refuses: in words for the operator, never with a traceback.
 
 OperatorError
+├── AclError      Kafka refused to tell or to change its ACLs
 ├── StackError    an embedded server or one of our processes cannot run here
 └── TopicError    Kafka refused to create or change a topic
 

@@ -1,4 +1,4 @@
-"""Bring a database to the declared state: revisions first, then partitions for the months ahead."""
+"""Bring a database to the declared state: revisions, partitions for the months ahead, rights."""
 
 from __future__ import annotations
 
@@ -29,11 +29,17 @@ from deploy.partitions import (
     wait_for_others,
 )
 from deploy.revisions import BASE, HEAD, MIGRATIONS, current_revision, run_revisions
+from deploy.rights.grant import grant_rights
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
+
+    import asyncpg
+
+    Connection = asyncpg.Connection[asyncpg.Record]
 
 _SQL: Final = read_statements(__file__)
 _LOCKED: Final = {"55P03", "40P01"}
@@ -59,12 +65,14 @@ async def migrate(
     to: str = HEAD,
     scripts: Path = MIGRATIONS,
     patience: Patience = Patience(),
+    rights: bool = True,
 ) -> str:
     """Bring the database to a revision, and return the one it is at.
 
-    All in one transaction under an advisory lock, partitions after it: a second call waits and
-    then finds nothing to do. Raises OperatorError when others keep what is to be changed locked,
-    and what the driver raises when the database is not there.
+    All in one transaction under an advisory lock, partitions and rights after it: a second call
+    waits and then finds nothing to do. Without `rights` nothing is done that other databases of
+    the server would see: roles are the server's. Raises OperatorError when others keep what is to
+    be changed locked, and what the driver raises when the database is not there.
     """
     engine = open_engine(database_url)
     revision = BASE
@@ -76,7 +84,7 @@ async def migrate(
         if _is_locked(error):
             raise OperatorError(await _say_who_locks(engine)) from error
         raise
-    await _create_partitions(database_url)
+    await _finish(database_url, rights=rights)
     return revision
 
 
@@ -126,13 +134,28 @@ async def _say_who_locks(engine: AsyncEngine) -> str:
     )
 
 
-async def _create_partitions(database_url: str) -> None:
-    async with connected(database_url) as connection:
+async def _finish(database_url: str, *, rights: bool) -> None:
+    async with connected(database_url, name="clerkwork-migrate") as connection:
         if not await connection.fetchval(_SQL["has_ledger"]):
             return
         await wait_for_others(connection)
-        await index_default(connection)
-        now: datetime = await connection.fetchval("SELECT now()")
-        last_month = month_of(now, plus=-1)
-        for month in await find_missing(connection, now=now, ahead=MONTHS_AHEAD, since=last_month):
-            await add_month(connection, month)
+        await _create_partitions(connection)
+        refused = await grant_rights(connection) if rights else []
+    if refused:
+        _say_what_is_refused(refused)
+
+
+async def _create_partitions(connection: Connection) -> None:
+    await index_default(connection)
+    now: datetime = await connection.fetchval("SELECT now()")
+    last_month = month_of(now, plus=-1)
+    for month in await find_missing(connection, now=now, ahead=MONTHS_AHEAD, since=last_month):
+        await add_month(connection, month)
+
+
+def _say_what_is_refused(statements: Sequence[str]) -> None:
+    lines = "".join(f"\n    {each};" for each in statements)
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(
+        "The tables are as declared, but this role may not give all rights. Somebody who may can"
+        f" do it with these statements; then run clerkwork migrate again:{lines}"
+    )

@@ -96,5 +96,8 @@ async def require_alone(sides: Sides) -> None:
     if await sides.connection.fetchval(_SQL["keep_others_out"], key):
         return
     row = await sides.connection.fetchrow(_SQL["who_runs"], key)
-    whom = f": {row['name']}, since {row['since']:%Y-%m-%d %H:%M:%S} UTC" if row else ""
+    whom = f": {row['name']}" if row else ""
+    # Since when, PostgreSQL tells of one's own sessions only.
+    if row and row["since"]:
+        whom += f", since {row['since']:%Y-%m-%d %H:%M:%S} UTC"
     raise OperatorError(f"Another {sides.task} of this database is running{whom}.")

@@ -7,7 +7,6 @@ has begun are refused either way, and for want of rights before all else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import GroupAuthorizationFailedError, TransactionalIdAuthorizationFailed
@@ -17,20 +16,8 @@ from aiokafka.protocol.transaction import EndTxnRequest
 from deploy.doctor.patient import asking, read
 from deploy.doctor.verdict import Verdict, fine, warn, wrong
 from deploy.doctor.wire import AskRights
-from schema.kafka.topics import (
-    CHANGES,
-    CLERK_EVENTS,
-    DEAD_LETTER_TOPICS,
-    DESK_GROUP,
-    GROUP,
-    RETRY_DELAYS,
-    SOURCES,
-    TOPICS,
-    UNREADABLE,
-    USER_COMMANDS,
-    retry_group,
-    retry_topic,
-)
+from deploy.rights.topics import GROUPS, NEEDS, SERVICES, Right
+from schema.kafka.topics import TOPICS
 from schema.ops.settings import KafkaSettings
 from workers.relay.publish import TRANSACTIONAL_ID
 
@@ -38,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deploy.doctor.patient import Ask
-    from schema.kafka.topics import Topic
 
 BITS: Final = {"Read": 3, "Write": 4}
 """Operation -> its number: org.apache.kafka.common.acl.AclOperation."""
@@ -49,35 +35,6 @@ NOBODY: Final = 1 << 62
 NAMED: Final = 4
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
-class Right:
-    """Something that a process does."""
-
-    operation: str
-    kind: str
-    """`topic`, `group` or `transactional-id`."""
-    name: str
-
-
-def _topics(operation: str, topics: Sequence[Topic]) -> set[Right]:
-    return {Right(operation=operation, kind="topic", name=topic.name) for topic in topics}
-
-
-_RETRIES: Final = [retry_topic(source, tier) for source in SOURCES for tier in RETRY_DELAYS]
-_GROUPS: Final = (GROUP, DESK_GROUP, *map(retry_group, RETRY_DELAYS))
-
-NEEDS: Final[Mapping[str, set[Right]]] = {
-    "ingest": _topics("Write", [*CLERK_EVENTS, USER_COMMANDS, UNREADABLE]),
-    "worker": _topics("Read", [*SOURCES, *_RETRIES, *DEAD_LETTER_TOPICS])
-    | _topics("Write", [*_RETRIES, *DEAD_LETTER_TOPICS])
-    | {Right(operation="Read", kind="group", name=name) for name in _GROUPS},
-    "relay": _topics("Write", CHANGES)
-    | _topics("Read", CHANGES)
-    | {Right(operation="Write", kind="transactional-id", name=TRANSACTIONAL_ID)},
-}
-"""Process -> all that it does in Kafka."""
-
-
 async def check_access() -> Verdict:
     """Look which rights are missing, and to whom."""
     user = read(KafkaSettings, "KAFKA_BOOTSTRAP_SERVERS").kafka_sasl_username
@@ -85,7 +42,7 @@ async def check_access() -> Verdict:
         held = await _find_topics(ask, brokers[0])
         held |= await _find_others(ask, brokers[0])
     return judge_access(
-        {name: sorted(needs - held) for name, needs in NEEDS.items()}, user=user or "ANONYMOUS"
+        {name: sorted(NEEDS[name] - held) for name in SERVICES}, user=user or "ANONYMOUS"
     )
 
 
@@ -105,7 +62,7 @@ async def _find_topics(ask: Ask, broker: int) -> set[Right]:
 
 async def _find_others(ask: Ask, broker: int) -> set[Right]:
     held = set[Right]()
-    for group in _GROUPS:
+    for group in GROUPS:
         answer = await ask(broker, HeartbeatRequest(group, -1, "nobody"))
         if answer.error_code != GroupAuthorizationFailedError.errno:
             held.add(Right(operation="Read", kind="group", name=group))

@@ -82,7 +82,7 @@ async def _rehearse(real: Connection, database_url: str, *, rows: int, scripts: 
         return Rehearsal(at=at, leftovers=leftovers)
     async with scratch_database(database_url) as url:
         if at != BASE:
-            await migrate(url, to=at, scripts=scripts)
+            await migrate(url, to=at, scripts=scripts, rights=False)
         async with (
             connected(url) as scratch,
             real.transaction(isolation="repeatable_read", readonly=True),

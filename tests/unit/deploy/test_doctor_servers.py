@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from deploy.doctor.access import NEEDS, Right, judge_access
+from deploy.doctor.access import judge_access
 from deploy.doctor.broker import find_clock, find_version, judge_disks, judge_version
 from deploy.doctor.groups import OTHERS, Standing, judge_group, judge_others
 from deploy.doctor.limits import find_limits, judge_limits
@@ -22,6 +22,7 @@ from deploy.doctor.server import (
     judge_slots,
     judge_statistics,
 )
+from deploy.rights.topics import NEEDS, Right
 
 if TYPE_CHECKING:
     from deploy.doctor.verdict import Verdict

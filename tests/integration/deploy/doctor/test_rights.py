@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 from aiokafka.client import AIOKafkaClient
@@ -12,52 +11,22 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from deploy.doctor.checks import CHECKS
 from deploy.doctor.examine import examine
 from deploy.doctor.verdict import Status, Verdict
-from deploy.stack.kafka import SETTINGS, Kafka
-from deploy.stack.ports import LOOPBACK
 from deploy.topics import apply_topics, connected_admin
-from tests.memory import scratch_directory
+from tests.guarded import BOSS, arguments_as, guarded_kafka, variables_as
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
-USERS: Final = 'username="boss" password="b" user_boss="b" user_doctor="d"'
-GUARDED: Final = {
-    "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
-    "sasl.enabled.mechanisms": "PLAIN",
-    "sasl.mechanism.inter.broker.protocol": "PLAIN",
-    "listener.name.plaintext.plain.sasl.jaas.config": f"{MODULE} required {USERS};",
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users": "User:boss;User:ANONYMOUS",
-}
 TOPIC, GROUP, CLUSTER, TRANSACTION = 2, 3, 4, 5
 LITERAL, ALL, DESCRIBE, ALLOW = 3, 2, 8, 3
 
 
-def _connects(port: int) -> bool:
-    with socket.create_connection((LOOPBACK, port), timeout=2):
-        return True
-
-
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
-    """The address of a Kafka that asks who one is, and lets nobody do anything but the boss."""
-    with pytest.MonkeyPatch.context() as patch, scratch_directory() as data:
-        patch.setattr("deploy.stack.kafka.SETTINGS", SETTINGS | GUARDED)
-        patch.setattr("deploy.stack.kafka.serves", _connects)
-        with Kafka(data=data / "kafka", log=data / "kafka.log") as kafka:
-            yield kafka.bootstrap_servers
-
-
-def _as(user: str, password: str, servers: str) -> dict[str, str]:
-    return {
-        "bootstrap_servers": servers,
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "PLAIN",
-        "sasl_plain_username": user,
-        "sasl_plain_password": password,
-    }
+    """The address of a Kafka where the doctor may do nothing."""
+    with guarded_kafka("doctor") as kafka:
+        yield kafka.servers
 
 
 async def _ask(name: str) -> Verdict:
@@ -69,15 +38,9 @@ async def test_rights_that_are_missing_are_named_until_they_are_there(
     guarded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None at first, then all but the relay's transactions, then all; nothing is done for that."""
-    for name, value in {
-        "KAFKA_BOOTSTRAP_SERVERS": guarded,
-        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
-        "KAFKA_SASL_MECHANISM": "PLAIN",
-        "KAFKA_SASL_USERNAME": "doctor",
-        "KAFKA_SASL_PASSWORD": "d",
-    }.items():
+    for name, value in variables_as("doctor", guarded).items():
         monkeypatch.setenv(name, value)
-    boss = _as("boss", "b", guarded)
+    boss = arguments_as(BOSS, guarded)
     async with connected_admin(boss) as admin:
         assert await apply_topics(admin) == []
     nothing, clock, disks = [
