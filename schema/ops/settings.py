@@ -1,4 +1,4 @@
-"""Settings: one frozen class per process, read once from the environment.
+"""Settings: one frozen class per process, read once from the environment and from files.
 
 A bad value stops the start with every problem named at once; values are never repeated in the
 message, because one of them may be a secret in the wrong variable.
@@ -7,7 +7,7 @@ message, because one of them may be a secret in the wrong variable.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schema.ops.files import FilesSource
+
+if TYPE_CHECKING:
+    from pydantic_settings import PydanticBaseSettingsSource
 
 
 def split_commas(value: object) -> object:
@@ -40,6 +45,25 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="lowest level that is written"
     )
+    clerkwork_secrets_dir: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = (
+        Field(
+            None,
+            description="a directory whose files are variables: each that is named as one here has"
+            " its value, unless the environment has it too; unset, there are no files",
+        )
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's own signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Have the environment looked at first, then files."""
+        return init_settings, env_settings, FilesSource(settings_cls)
 
 
 class TracedSettings(ProcessSettings):
