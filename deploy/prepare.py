@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_delay,
     wait_exponential,
 )
@@ -24,6 +25,7 @@ from deploy.rehearse.run import rehearse_and_tell
 from deploy.topics import Difference, apply_topics, connected_admin, diff_topics
 from schema.kafka.connections import connection_arguments
 from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
+from schema.ops.tls import name_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -123,7 +125,7 @@ def _attempts(server: str, errors: tuple[type[Exception], ...], patience_s: floa
             Console(stderr=True, highlight=False).print(waiting)
 
     return AsyncRetrying(
-        retry=retry_if_exception_type(errors),
+        retry=retry_if_exception(lambda error: isinstance(error, errors) and not _is_stranger(error)),
         stop=stop_after_delay(patience_s),
         wait=wait_exponential(multiplier=0.1, max=2),
         before_sleep=say_once,
@@ -131,6 +133,13 @@ def _attempts(server: str, errors: tuple[type[Exception], ...], patience_s: floa
     )
 
 
+def _is_stranger(error: BaseException) -> bool:
+    """Tell whether a server has shown a certificate that no waiting makes a trusted one."""
+    return isinstance(error, ssl.SSLCertVerificationError)
+
+
 def _say(error: Exception) -> str:
     """Return the first line of an error's message, which names no password."""
+    if _is_stranger(error):
+        return name_failure(error)
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.helpers import create_ssl_context
+from schema.ops.tls import ClientContext
 
 if TYPE_CHECKING:
     from schema.ops.settings import KafkaSettings
@@ -17,7 +17,9 @@ def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
     }
     if settings.kafka_security_protocol.endswith("SSL"):
-        arguments["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+        arguments["ssl_context"] = ClientContext(
+            settings.kafka_ssl_cafile, settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile
+        )
     if settings.kafka_sasl_password and settings.kafka_security_protocol.startswith("SASL_"):
         arguments |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,

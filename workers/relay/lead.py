@@ -164,7 +164,8 @@ class Leader:
 
     def _note_end(self, kind: str, error: Exception) -> None:
         self.metrics.terms_ended.labels(kind).inc()
-        log.warning("relay_term_ended", kind=kind, error=type(error).__name__)
+        told = str(error) if isinstance(error, NotNowError) else type(error).__name__
+        log.warning("relay_term_ended", kind=kind, error=told)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not when it is to stop."""

@@ -1,0 +1,84 @@
+"""A Kafka and a PostgreSQL that speak TLS, with all topics and tables."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.certificates import HOST, Authority, Certificate
+from tests.integration.tls.kafka import PASSWORD, USER, SecureKafka
+from tests.integration.tls.postgres import CERTIFIED, SecurePostgres, provide_programs
+from tests.memory import scratch_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secured:
+    """Both servers, and the files that clients have."""
+
+    kafka: SecureKafka
+    postgres: SecurePostgres
+    trusted: Authority
+    stranger: Authority
+    """Has signed nothing here."""
+    client: Certificate
+    expired: Certificate
+    server: Certificate
+
+    def kafka_variables(self, listener: str = "SASL_SSL", **others: str) -> dict[str, str]:
+        """Return what lets a process in at a listener."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.servers(listener),
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_USERNAME": USER,
+            "KAFKA_SASL_PASSWORD": PASSWORD,
+            "KAFKA_SSL_CAFILE": str(self.trusted.file),
+        } | others
+
+    def database_url(self, *, authority: Authority | None = None, host: str = HOST) -> str:
+        """Return where clients connect that look who answers."""
+        file = (authority or self.trusted).file
+        url = self.postgres.secret_url.replace(f"@{HOST}:", f"@{host}:")
+        return f"{url}?sslmode=verify-full&sslrootcert={file}"
+
+
+@pytest.fixture(scope="package")
+def secured() -> Iterator[Secured]:
+    """Both, for all tests of TLS."""
+    with scratch_directory() as data, ExitStack() as running:
+        data.chmod(0o711)  # the account of the server has to find its programs
+        trusted, stranger = (Authority.make(data, name) for name in ("trusted", "stranger"))
+        certificates = {
+            "server": trusted.issue(HOST, data / "server"),
+            "expired": trusted.issue(HOST, data / "expired", days=(-2, -1)),
+        }
+        secured = Secured(
+            kafka=SecureKafka(
+                data=data / "kafka", log=data / "kafka.log", authority=trusted, **certificates
+            ),
+            postgres=SecurePostgres(
+                data=data / "postgres",
+                log=data / "postgres.log",
+                authority=trusted,
+                certificate=certificates["server"],
+                installation=provide_programs(data / "programs"),
+            ),
+            trusted=trusted,
+            stranger=stranger,
+            client=trusted.issue(CERTIFIED, data / "client"),
+            **certificates,
+        )
+        running.callback(secured.postgres.stop)
+        running.callback(secured.kafka.stop)
+        with ThreadPoolExecutor(1) as pool:
+            started = pool.submit(secured.postgres.start)
+            secured.kafka.start()
+        started.result()
+        yield secured
