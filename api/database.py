@@ -18,6 +18,7 @@ from aiohttp import web
 
 from schema.http.errors import HttpError
 from schema.ops.breakers import Breaker, BreakerOpenError
+from schema.ops.tls import name_failure
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:

@@ -125,7 +125,9 @@ def _attempts(server: str, errors: tuple[type[Exception], ...], patience_s: floa
             Console(stderr=True, highlight=False).print(waiting)
 
     return AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, errors) and not _is_stranger(error)),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, errors) and not _is_stranger(error)
+        ),
         stop=stop_after_delay(patience_s),
         wait=wait_exponential(multiplier=0.1, max=2),
         before_sleep=say_once,

@@ -5,7 +5,7 @@
 | this event is bad | a value that PostgreSQL cannot hold, a constraint | bisect, dead letter |
 | not now: conflict | deadlock, serialization, lock timeout | again at once, a few times |
 | not now: outage | connection lost, too many, read-only, disk full, timeout | wait in place |
-| not now: configuration | missing table, revoked role, wrong password, untrusted certificate | wait in place |
+| not now: configuration | missing table, revoked role, password, certificate | wait in place |
 | bug | any other exception | bisect, retry tiers, dead letter |
 
 SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html

@@ -18,12 +18,12 @@ from deploy.errors import OperatorError
 from deploy.letters.desk import reading
 from schema.clerk.client import opened_clerk
 from schema.clerk.settings import ClerkSettings
-from schema.kafka.connections import connection_arguments
+from schema.kafka.connections import connection_arguments, name_trouble
 from schema.ops.settings import DatabaseSettings, KafkaSettings
 from schema.ops.tls import name_failure
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiokafka import AIOKafkaConsumer
     from aiokafka.protocol.api import Request
@@ -77,7 +77,7 @@ async def kafka_admin() -> AsyncIterator[AIOKafkaAdminClient]:
         try:
             await admin.start()
         except (KafkaConnectionError, OSError) as error:
-            raise AwayError(f"Kafka is not reached ({_why(error, arguments)})") from error
+            raise AwayError(f"Kafka is not reached ({name_trouble(error, arguments)})") from error
         yield admin
     finally:
         await admin.close()
@@ -90,9 +90,7 @@ async def asking() -> AsyncIterator[tuple[Ask, list[int]]]:
     Raises AwayError where nobody answers, or where a broker does not know the question.
     """
     arguments = _kafka_arguments()
-    client = AIOKafkaClient(
-        **arguments, client_id=NAME, request_timeout_ms=int(ANSWER_S * 1000)
-    )
+    client = AIOKafkaClient(**arguments, client_id=NAME, request_timeout_ms=int(ANSWER_S * 1000))
 
     async def ask(broker: int, request: Request[Any]) -> Any:
         try:
@@ -105,7 +103,7 @@ async def asking() -> AsyncIterator[tuple[Ask, list[int]]]:
         try:
             await client.bootstrap()
         except (KafkaConnectionError, OSError) as error:
-            raise AwayError(f"Kafka is not reached ({_why(error, arguments)})") from error
+            raise AwayError(f"Kafka is not reached ({name_trouble(error, arguments)})") from error
         yield ask, sorted(broker.nodeId for broker in client.cluster.brokers())
     finally:
         await client.close()
@@ -136,9 +134,3 @@ def _kafka_arguments() -> dict[str, Any]:
     for name in ("aiokafka", "schema.ops.tls"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return connection_arguments(read(KafkaSettings, "KAFKA_BOOTSTRAP_SERVERS"))
-
-
-def _why(error: BaseException, arguments: Mapping[str, Any]) -> str:
-    """Return what TLS has to say of it, else what it is called."""
-    context = arguments.get("ssl_context")
-    return (context.failure if context else None) or name_failure(error)

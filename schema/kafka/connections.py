@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schema.ops.tls import ClientContext
+from schema.ops.tls import ClientContext, name_failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schema.ops.settings import KafkaSettings
+
+
+def name_trouble(error: BaseException, connection: Mapping[str, Any]) -> str:
+    """Return what keeps Kafka from being reached: what TLS says, else what the exception is called.
+
+    `connection` is what `connection_arguments` returned.
+    """
+    context = connection.get("ssl_context")
+    return (context.failure if context else None) or name_failure(error)
 
 
 def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 import os
 import ssl
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,10 @@ class ClientContext(ssl.SSLContext):
     """
 
     failure: str | None = None
-    """Why the last handshake has failed."""
+    """Why the last connection has failed."""
+    _told: str | None = None
 
-    def __new__(cls, _authority: str | None, _certificate: str | None, _key: str | None) -> ClientContext:
+    def __new__(cls, *_files: str | None) -> Self:
         """Make a context that trusts nobody yet, and checks names."""
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
@@ -39,7 +40,7 @@ class ClientContext(ssl.SSLContext):
         Raises OSError, of which ssl.SSLError is one, when they cannot be read.
         """
         self._authority, self._certificate, self._key = authority, certificate, key
-        self.sslobject_class = _Handshake
+        self.sslobject_class = _Connection
         self.minimum_version = ssl.TLSVersion.TLSv1_2
         if authority is None:
             self.load_default_certs()
@@ -58,13 +59,14 @@ class ClientContext(ssl.SSLContext):
             self._read()
         except OSError as error:
             self.tell(f"certificates cannot be read again ({name_failure(error)})")
+        self.failure = f"{server_hostname!s} has not answered: is it TLS that it speaks there?"
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
-    def tell(self, failure: str) -> None:
-        """Log what is wrong, once for as long as it is the same."""
-        if failure != self.failure:
+    def tell(self, failure: str | None) -> None:
+        """Keep what is wrong, if anything; log it once for as long as it is the same."""
+        if failure and failure != self._told:
             log.warning("TLS: %s", failure)
-        self.failure = failure
+        self.failure = self._told = failure
 
     def _read(self) -> None:
         if self._authority is not None:
@@ -75,10 +77,13 @@ class ClientContext(ssl.SSLContext):
                 context.load_cert_chain(self._certificate, self._key, password=_NEVER_ASK)
 
 
-class _Handshake(ssl.SSLObject):
-    """Clients of Kafka's say of a failure that there was one."""
+class _Connection(ssl.SSLObject):
+    """Tells why it fails: clients of Kafka's say no more than that it has."""
 
-    context: ClientContext
+    @property
+    def _told(self) -> ClientContext:
+        assert isinstance(self.context, ClientContext)  # noqa: S101  # who makes them
+        return self.context
 
     def do_handshake(self) -> None:
         try:
@@ -86,9 +91,19 @@ class _Handshake(ssl.SSLObject):
         except ssl.SSLWantReadError:
             raise
         except ssl.SSLError as error:
-            self.context.tell(f"{self.server_hostname} is refused ({name_failure(error)})")
+            self._told.tell(f"{self.server_hostname} is refused ({name_failure(error)})")
             raise
-        self.context.failure = None
+        self._told.tell(None)
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002  # the signature of ssl
+        try:
+            return super().read(len, buffer)
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):
+            raise
+        except ssl.SSLError as error:
+            # By TLS 1.3, a client's certificate is looked at after the client is done.
+            self._told.tell(f"{self.server_hostname} refuses us ({name_failure(error)})")
+            raise
 
 
 def name_failure(error: BaseException) -> str:

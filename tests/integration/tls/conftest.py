@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy.stack.postgres import NAME
 from tests.certificates import HOST, Authority, Certificate
 from tests.integration.tls.kafka import PASSWORD, USER, SecureKafka
 from tests.integration.tls.postgres import CERTIFIED, SecurePostgres, provide_programs
@@ -16,7 +17,6 @@ from tests.memory import scratch_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,19 @@ class Secured:
             "KAFKA_SSL_CAFILE": str(self.trusted.file),
         } | others
 
-    def database_url(self, *, authority: Authority | None = None, host: str = HOST) -> str:
+    def database_url(
+        self,
+        *,
+        authority: Authority | None = None,
+        host: str = HOST,
+        user: str = f"{NAME}:{{password}}",
+        more: str = "",
+    ) -> str:
         """Return where clients connect that look who answers."""
         file = (authority or self.trusted).file
-        url = self.postgres.secret_url.replace(f"@{HOST}:", f"@{host}:")
-        return f"{url}?sslmode=verify-full&sslrootcert={file}"
+        who = user.format(password=self.postgres.password)
+        url = f"postgresql://{who}@{host}:{self.postgres.port}/{NAME}"
+        return f"{url}?sslmode=verify-full&sslrootcert={file}{more}"
 
 
 @pytest.fixture(scope="package")

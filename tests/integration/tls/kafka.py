@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.certificates import Authority, Certificate
 
 USER: Final = "clerkwork"
-PASSWORD: Final = "k-hunter2"  # noqa: S105  # of a broker that lives for seconds
+PASSWORD: Final = "k-hunter2"
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-512")
 _MODULES: Final = "org.apache.kafka.common.security"
 _LISTENERS: Final = {"SASL_SSL": "SASL_SSL", "MUTUAL": "SSL", "EXPIRED": "SASL_SSL"}
@@ -32,13 +32,13 @@ class SecureKafka(Kafka):
         data: Path,
         log: Path,
         authority: Authority,
-        certificate: Certificate,
+        server: Certificate,
         expired: Certificate,
     ) -> None:
         """`authority` vouches for clients; `expired` is what one listener shows."""
         super().__init__(data=data, log=log)
         self._authority, self._shown = authority, {"EXPIRED": expired}
-        self._certificate = certificate
+        self._certificate = server
         self._ports = {name: free_port() for name in _LISTENERS}
 
     def servers(self, listener: str, *, host: str = HOST) -> str:

@@ -18,8 +18,7 @@ import pytest
 from deploy.stack import postgres
 from deploy.stack.installation import PROGRAMS, Installation, provide_installation
 from deploy.stack.jars import provide_jars
-from deploy.stack.postgres import NAME, Postgres
-from tests.certificates import HOST
+from deploy.stack.postgres import Postgres
 
 if TYPE_CHECKING:
     from tests.certificates import Authority, Certificate
@@ -69,9 +68,9 @@ class SecurePostgres(Postgres):
             super().start()
 
     @property
-    def secret_url(self) -> str:
-        """Where clients connect, by the name in the certificate; nothing is said of TLS."""
-        return f"postgresql://{NAME}:{self._password_file.read_text()}@{HOST}:{self.port}/{NAME}"
+    def password(self) -> str:
+        """The one of the user NAME."""
+        return self._password_file.read_text()
 
     def show(self, certificate: Certificate) -> None:
         """Put another certificate where the server finds it when it is told to look."""

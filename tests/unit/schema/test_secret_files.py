@@ -1,4 +1,4 @@
-"""Variables from files: as Docker and Kubernetes put them there, and as somebody has spoilt them."""
+"""Variables from files: as Docker and Kubernetes put them there, and as people spoil them."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def test_the_environment_wins(directory: Path, monkeypatch: pytest.MonkeyPatch) 
     assert read_settings(DatabaseSettings).log_level == "DEBUG"
 
 
-def test_every_setting_can_be_in_a_file(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_setting_can_be_in_a_file(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of several values, and those of several lines, too."""
     for name, value in ingest_environment().items():
         (directory / name).write_text(f"{value}\n")

@@ -116,7 +116,9 @@ def test_what_a_database_url_says_of_tls_is_checked(
 
 
 @contextlib.asynccontextmanager
-async def _serving(authority: Authority, shown: Certificate) -> AsyncIterator[tuple[int, list[str]]]:
+async def _serving(
+    authority: Authority, shown: Certificate
+) -> AsyncIterator[tuple[int, list[str]]]:
     """Serve TLS to whom the authority vouches for, and note their names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(shown.file, shown.key_file)
