@@ -90,6 +90,8 @@ async def test_a_kafka_that_is_not_right_is_waited_for(
     choose, words = KAFKA[case]
     _export(monkeypatch, CLERK_WEBHOOK_SIGNING_SECRET=SECRET, **choose(secured))
     settings = read_settings(IngestSettings)
+    for name in ("aiokafka", "schema.ops.tls"):  # the console makes them silent
+        caplog.set_level("WARNING", logger=name)
     with capture_logs() as lines:
         async with _asked(build_ingest(settings)) as ask:
 
