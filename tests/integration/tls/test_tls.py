@@ -1,9 +1,14 @@
-"""Servers that are not what they should be, or do not believe us: said in words, and waited for."""
+"""TLS everywhere, against real servers with real certificates.
+
+First all of clerkwork as docs/how-to/encrypt.md says; then servers that are not what they should
+be, or do not believe us: that is said in words, and waited for.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import asyncpg
@@ -13,14 +18,21 @@ from structlog.testing import capture_logs
 
 from api.app import build_app as build_api
 from api.settings import ApiSettings
+from deploy.canary.run import fly_once
+from deploy.canary.settings import CanarySettings
+from deploy.doctor.checks import CHECKS
+from deploy.doctor.examine import examine
+from deploy.doctor.verdict import Status
 from deploy.prepare import compare_topics, prepare_database
 from deploy.stack.ports import LOOPBACK, free_port
-from deploy.tokens import new_private_key, public_key
+from deploy.tokens import mint_token, new_private_key, public_key
 from ingest.app import build_app as build_ingest
 from ingest.settings import IngestSettings
 from schema.kafka.connections import connection_arguments
 from schema.ops.settings import KafkaSettings, read_settings
-from tests.factories import SECRET
+from tests.factories import SECRET, new_user_id, sign, user_event
+from tests.integration.tls.cases import KAFKA, POSTGRES
+from tests.integration.tls.conftest import KEY, run_console
 from tests.integration.tls.kafka import PASSWORD
 from tests.integration.tls.postgres import CERTIFIED
 from tests.waiting import until
@@ -32,8 +44,68 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from deploy.services import Services
     from tests.conftest import Servers
     from tests.integration.tls.conftest import Secured
+
+CLEAR: Final = """
+    SELECT application_name FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+    WHERE backend_type = 'client backend' AND NOT ssl
+"""
+CONNECTED: Final = "SELECT DISTINCT application_name FROM pg_stat_activity"
+
+
+@pytest.mark.usefixtures("exported")
+async def test_the_whole_way_is_encrypted(
+    secured: Secured, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signed webhook comes out of the API, a canary out of the change topic; nothing in clear."""
+    user = new_user_id()
+    body = user_event(user, at=0)
+    token = mint_token(KEY, user_id=user, minutes=5)
+    ingest, api = (services.named[name].url for name in ("ingest", "api"))
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{ingest}/webhooks/clerk", data=body, headers=sign(body)) as taken:
+            assert taken.status == 202
+
+        async def ask() -> object:
+            asked = {"Authorization": f"Bearer {token}"}
+            async with http.get(f"{api}/v1/me", headers=asked) as answer:
+                return (await answer.json()).get("clerk_id")
+
+        await until(ask, lambda found: found == user)
+    monkeypatch.setenv("CANARY_INGEST_URL", f"{ingest}/webhooks/clerk")
+    monkeypatch.setenv("CANARY_API_URL", api)
+    flight = await fly_once(read_settings(CanarySettings))
+    connection = await asyncpg.connect(secured.database_url())
+    clear = await connection.fetch(CLEAR)
+    names = {row["application_name"] for row in await connection.fetch(CONNECTED)}
+    await connection.close()
+    logged = "".join(each.log.read_text("utf-8") for each in services.named.values())
+
+    assert flight.lost_at is None
+    assert clear == []
+    assert {"clerkwork-worker", "clerkwork-relay"} <= names
+    for secret in (PASSWORD, secured.postgres.password, SECRET, "Traceback"):
+        assert secret not in logged
+
+
+@pytest.mark.usefixtures("exported", "services")
+async def test_the_doctor_reaches_both() -> None:
+    """Nothing of Kafka's or PostgreSQL's is wrong, or was left out because nobody was reached."""
+    with capture_logs():
+        findings = await examine(CHECKS, bound_s=30)
+
+    assert [each for each in findings if each.verdict.status is Status.WRONG] == []
+    assert [each for each in findings if "is not reached" in each.verdict.found] == []
+
+
+@pytest.mark.usefixtures("exported", "services")
+async def test_commands_reach_both() -> None:
+    """Through the driver, through SQLAlchemy, and through each of Kafka's clients."""
+    for words in ("topics diff", "dlq list", "contracts check", "trace msg_nobody"):
+        ended = await asyncio.to_thread(run_console, *words.split())
+        assert ended == int(words.startswith("trace"))  # of which nothing is known
 
 
 def _export(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
@@ -51,35 +123,6 @@ async def _asked(app: web.Application) -> AsyncIterator[Callable[[], Any]]:
                 return answer.status, (await answer.json())["checks"]
 
         yield ask
-
-
-KAFKA: dict[str, tuple[Callable[[Secured], dict[str, str]], str]] = {
-    "another authority": (
-        lambda secured: secured.kafka_variables(KAFKA_SSL_CAFILE=str(secured.stranger.file)),
-        "unable to get local issuer certificate",
-    ),
-    "another name": (
-        lambda secured: secured.kafka_variables(
-            KAFKA_BOOTSTRAP_SERVERS=secured.kafka.servers("SASL_SSL", host=LOOPBACK)
-        ),
-        "IP address mismatch",
-    ),
-    "expired": (lambda secured: secured.kafka_variables("EXPIRED"), "certificate has expired"),
-    "no TLS": (
-        lambda secured: secured.kafka_variables(
-            KAFKA_BOOTSTRAP_SERVERS=secured.kafka.bootstrap_servers
-        ),
-        "has not answered: is it TLS that it speaks there?",
-    ),
-    "no certificate of ours": (
-        lambda secured: secured.kafka_variables("MUTUAL", KAFKA_SECURITY_PROTOCOL="SSL"),
-        "CERTIFICATE_REQUIRED",
-    ),
-    "wrong password": (
-        lambda secured: secured.kafka_variables(KAFKA_SASL_PASSWORD="k-wrong"),
-        "SaslAuthenticationFailed",
-    ),
-}
 
 
 @pytest.mark.parametrize("case", KAFKA)
@@ -126,26 +169,6 @@ async def test_kafka_lets_in_whoever_proves_who_they_are(
     differences = await compare_topics(connection_arguments(read_settings(KafkaSettings)))
 
     assert {each.setting for each in differences} <= {"topic"}
-
-
-POSTGRES: dict[str, tuple[Callable[[Secured], str], str]] = {
-    "another authority": (
-        lambda secured: secured.database_url(authority=secured.stranger),
-        "SSLCertVerificationError: ",
-    ),
-    "another name": (
-        lambda secured: secured.database_url(host=LOOPBACK),
-        "SSLCertVerificationError: IP address mismatch",
-    ),
-    "wrong password": (
-        lambda secured: secured.database_url(user="clerkwork:p-wrong"),
-        "InvalidPasswordError",
-    ),
-    "no certificate of ours": (
-        lambda secured: secured.database_url(user=CERTIFIED),
-        "InvalidAuthorizationSpecificationError",
-    ),
-}
 
 
 @pytest.mark.parametrize("case", POSTGRES)
