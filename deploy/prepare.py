@@ -23,7 +23,7 @@ from deploy.errors import OperatorError
 from deploy.migrate import migrate
 from deploy.rehearse.run import rehearse_and_tell
 from deploy.topics import Difference, apply_topics, connected_admin, diff_topics
-from schema.kafka.connections import connection_arguments
+from schema.kafka.connections import connection_arguments, name_trouble
 from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
 from schema.ops.tls import name_failure
 
@@ -113,7 +113,8 @@ async def _with_admin(
                     return await act(admin)
     except (KafkaError, OSError) as error:
         raise OperatorError(
-            f"Kafka does not answer ({_say(error)}). Is it up, and KAFKA_BOOTSTRAP_SERVERS right?"
+            f"Kafka does not answer ({name_trouble(error, connection)})."
+            " Is it up, and KAFKA_BOOTSTRAP_SERVERS right?"
         ) from error
     raise AssertionError
 
