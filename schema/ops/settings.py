@@ -25,8 +25,6 @@ from schema.ops.files import FilesSource
 from schema.ops.tls import ClientContext, check_tls, name_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pydantic_settings import PydanticBaseSettingsSource
 
 
@@ -114,9 +112,9 @@ def check_addresses(value: str) -> str:
 FileName: TypeAlias = Annotated[str | None, BeforeValidator(lambda value: value or None)]
 
 
-def _check_file(variable: str, read: Callable[..., object], *files: str | None) -> None:
+def _check_files(variable: str, *files: str | None) -> None:
     try:
-        read(*files)
+        ClientContext(*files)
     except OSError as error:
         raise ValueError(f"{variable} cannot be used ({name_failure(error)})") from None
 
@@ -155,8 +153,8 @@ class KafkaAccessSettings(ProcessSettings):
             raise ValueError("KAFKA_SSL_* need KAFKA_SECURITY_PROTOCOL to be SSL or SASL_SSL")
         if self.kafka_ssl_keyfile and not self.kafka_ssl_certfile:
             raise ValueError("KAFKA_SSL_KEYFILE needs KAFKA_SSL_CERTFILE")
-        _check_file("KAFKA_SSL_CAFILE", ClientContext, self.kafka_ssl_cafile, None, None)
-        _check_file("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE", ClientContext, *files)
+        _check_files("KAFKA_SSL_CAFILE", self.kafka_ssl_cafile)
+        _check_files("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE", *files)
         return self
 
     @model_validator(mode="after")

@@ -34,7 +34,9 @@ class ClientContext(ssl.SSLContext):
         """Make a context that trusts nobody yet, and checks names."""
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
-    def __init__(self, authority: str | None, certificate: str | None, key: str | None) -> None:
+    def __init__(
+        self, authority: str | None, certificate: str | None = None, key: str | None = None
+    ) -> None:
         """Take PEM files: authorities, the system's where None, and what to present, if anything.
 
         Raises OSError, of which ssl.SSLError is one, when they cannot be read.
