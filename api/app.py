@@ -38,6 +38,7 @@ from schema.http.trace import trace_requests
 from schema.ops.metrics import ApiMetrics, HttpMetrics, new_registry
 from schema.ops.probes import CheckFailedError, add_probes
 from schema.ops.share import share_metrics
+from schema.ops.tls import name_failure
 from schema.ops.tracing.open import open_tracer
 from schema.postgres.pools import build_pool
 
@@ -130,7 +131,7 @@ async def _connect(settings: ApiSettings) -> Connections:
     try:
         await pool
     except DRIVER_ERRORS as error:
-        log.warning("connections_not_opened", reason=type(error).__name__)
+        log.warning("connections_not_opened", reason=name_failure(error))
         pool = build(min_size=0)
         await pool
     return pool

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from schema.http.errors import HttpError
 from schema.ops.breakers import Breaker, BreakerOpenError
+from schema.ops.tls import name_failure
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Database:
             log.warning(
                 "database_unavailable",
                 statement=statement.name,
-                reason=type(error).__name__,
+                reason=name_failure(error),
                 sqlstate=getattr(error, "sqlstate", None),
             )
             raise DatabaseUnavailableError from error
@@ -243,8 +244,7 @@ def is_not_now(error: Exception) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW_STATES
-    # The driver refuses a wrong argument with one of its InterfaceErrors: that is our bug.
-    return not isinstance(error, ValueError)
+    return not _is_bug(error)
 
 
 def is_lost(error: BaseException | None) -> bool:
@@ -264,4 +264,14 @@ def is_away(error: Exception) -> bool | None:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
-    return isinstance(error, DRIVER_ERRORS) and not isinstance(error, ValueError)
+    return isinstance(error, DRIVER_ERRORS) and not _is_bug(error)
+
+
+def _is_bug(error: Exception) -> bool:
+    """Say whether the driver refuses an argument of ours, with one of its InterfaceErrors.
+
+    What the URL says of TLS is none of ours, and a certificate that is not trusted is a ValueError
+    to Python.
+    """
+    kinds = asyncpg.ClientConfigurationError, OSError
+    return isinstance(error, ValueError) and not isinstance(error, kinds)

@@ -22,6 +22,7 @@ from api.present import present_event
 from api.read import Change, Standing
 from api.subscription import Frame, Subscription
 from schema.kafka.changes import CANARY
+from schema.ops.tls import name_failure
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Tail:
     async def _back_off(self, error: Exception) -> None:
         if self._away_since is None:
             self._away_since = time.monotonic()
-            log.warning("tail_interrupted", reason=type(error).__name__)
+            log.warning("tail_interrupted", reason=name_failure(error))
         longest = min(MAX_BACKOFF_S, BACKOFF_S * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
         await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - only spreads the load

@@ -5,12 +5,14 @@ OperatorError
 ├── StackError    an embedded server or one of our processes cannot run here
 └── TopicError    Kafka refused to create or change a topic
 
-What Clerk refused it says too: `schema/clerk/errors.py`.
+What Clerk refused it says too: `schema/clerk/errors.py`, and which variable has a bad file:
+`schema/ops/variables.py`.
 """
 
 from __future__ import annotations
 
 from schema.clerk.errors import ClerkError
+from schema.ops.variables import VariableError
 
 
 class OperatorError(Exception):
@@ -22,4 +24,4 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         reasons = [explain(each) for each in error.exceptions]
         return None if None in reasons else "\n".join(str(reason) for reason in reasons)
-    return str(error) if isinstance(error, OperatorError | ClerkError) else None
+    return str(error) if isinstance(error, OperatorError | ClerkError | VariableError) else None

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -19,6 +17,7 @@ from tenacity import (
 )
 
 from deploy.database import connected
+from deploy.engine import open_engine
 from deploy.errors import OperatorError
 from deploy.partitions import (
     MONTHS_AHEAD,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import asyncpg
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -86,12 +86,6 @@ async def migrate(
         raise
     await _finish(database_url, rights=rights)
     return revision
-
-
-def open_engine(database_url: str) -> AsyncEngine:
-    """Return what Alembic needs to reach the database; it keeps no connection open."""
-    url = sa.make_url(database_url).set(drivername="postgresql+asyncpg")
-    return create_async_engine(url, poolclass=NullPool)
 
 
 async def _migrate_once(engine: AsyncEngine, *, to: str, scripts: Path, patience: Patience) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_delay,
     wait_exponential,
 )
@@ -22,8 +23,9 @@ from deploy.errors import OperatorError
 from deploy.migrate import migrate
 from deploy.rehearse.run import rehearse_and_tell
 from deploy.topics import Difference, apply_topics, connected_admin, diff_topics
-from schema.kafka.connections import connection_arguments
+from schema.kafka.connections import connection_arguments, name_trouble
 from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
+from schema.ops.tls import name_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -111,7 +113,8 @@ async def _with_admin(
                     return await act(admin)
     except (KafkaError, OSError) as error:
         raise OperatorError(
-            f"Kafka does not answer ({_say(error)}). Is it up, and KAFKA_BOOTSTRAP_SERVERS right?"
+            f"Kafka does not answer ({name_trouble(error, connection)})."
+            " Is it up, and KAFKA_BOOTSTRAP_SERVERS right?"
         ) from error
     raise AssertionError
 
@@ -123,7 +126,9 @@ def _attempts(server: str, errors: tuple[type[Exception], ...], patience_s: floa
             Console(stderr=True, highlight=False).print(waiting)
 
     return AsyncRetrying(
-        retry=retry_if_exception_type(errors),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, errors) and not _is_stranger(error)
+        ),
         stop=stop_after_delay(patience_s),
         wait=wait_exponential(multiplier=0.1, max=2),
         before_sleep=say_once,
@@ -131,6 +136,13 @@ def _attempts(server: str, errors: tuple[type[Exception], ...], patience_s: floa
     )
 
 
+def _is_stranger(error: BaseException) -> bool:
+    """Tell whether a server has shown a certificate that no waiting makes a trusted one."""
+    return isinstance(error, ssl.SSLCertVerificationError)
+
+
 def _say(error: Exception) -> str:
     """Return the first line of an error's message, which names no password."""
+    if _is_stranger(error):
+        return name_failure(error)
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

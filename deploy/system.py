@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,7 @@ from deploy.services import Service, Services
 from deploy.stack import StackError
 from deploy.stack.ports import LOOPBACK
 from deploy.tokens import ISSUER, public_key
+from schema.ops.variables import read_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ class Wishes:
     kafka_port: int | None = None
     """None takes a free one, as for PostgreSQL."""
     postgres_port: int | None = None
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=read_environment)
     """Says where Kafka and PostgreSQL are, if anywhere; the processes inherit it."""
 
     @property

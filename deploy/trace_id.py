@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.errors import OperatorError
@@ -12,6 +11,7 @@ from deploy.letters.fetch import fetch_letters
 from deploy.letters.select import Place
 from schema.ops.settings import KafkaSettings, read_settings
 from schema.ops.tracing.parents import find_trace_id, read_parent
+from schema.ops.variables import find_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ async def fetch_trace_id(event_id: str, rows: Sequence[Mapping[str, Any]]) -> st
     None where nobody traced it, Kafka has it no longer, does not answer or is not named in the
     environment.
     """
-    if not rows or not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+    if not rows or not find_variable("KAFKA_BOOTSTRAP_SERVERS"):
         return None
     places = {Place(row["topic"], row["partition"], row["offset"]): event_id for row in rows}
     try:

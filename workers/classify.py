@@ -5,7 +5,7 @@
 | this event is bad | a value that PostgreSQL cannot hold, a constraint | bisect, dead letter |
 | not now: conflict | deadlock, serialization, lock timeout | again at once, a few times |
 | not now: outage | connection lost, too many, read-only, disk full, timeout | wait in place |
-| not now: configuration | missing table, revoked role, wrong password | wait in place |
+| not now: configuration | missing table, revoked role, password, certificate | wait in place |
 | bug | any other exception | bisect, retry tiers, dead letter |
 
 SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
@@ -13,11 +13,14 @@ SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from asyncpg.exceptions._base import DataError as DriverDataError  # the public one is class 22
+
+from schema.ops.tls import name_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +43,8 @@ _CONFIGURATION: Final = (
     asyncpg.SyntaxOrAccessError,  # class 42: a table, column or right is missing
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
+    asyncpg.ClientConfigurationError,  # the URL says something of TLS that cannot be
+    ssl.SSLCertVerificationError,
 )
 _UNREACHABLE: Final = (
     asyncpg.PostgresConnectionError,  # class 08
@@ -87,10 +92,10 @@ def not_now_unless_bad() -> Iterator[None]:
     except _CONFLICT as error:
         raise ConflictError(type(error).__name__) from error
     except _CONFIGURATION as error:
-        raise ConfigurationError(type(error).__name__) from error
+        raise ConfigurationError(name_failure(error)) from error
     except (TimeoutError, asyncpg.QueryCanceledError) as error:  # somebody is there, but slow
         raise NotNowError(type(error).__name__) from error
     except _UNREACHABLE as error:
-        raise UnreachableError(type(error).__name__) from error
+        raise UnreachableError(name_failure(error)) from error
     except asyncpg.PostgresError as error:
         raise NotNowError(type(error).__name__) from error

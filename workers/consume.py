@@ -15,6 +15,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.headers import Failure
+from schema.ops.tls import name_failure
 from schema.ops.tracing.parents import name_trace
 from workers.advance import Gap, advance_offsets
 from workers.apply import DEFAULT, Policy, apply
@@ -227,7 +228,7 @@ class Consumer:
         with self.budget.spend("wait"):
             while (left_s := end_s - time.monotonic()) > 0:
                 await self.control.sleep(min(left_s, LOOK_EVERY_S))
-                if self.unreachable.is_set() and await answers(self.pool):
+                if self.unreachable.is_set() and not await find_trouble(self.pool):
                     return
 
     def _note_wait(self, state: RetryCallState) -> None:
@@ -280,14 +281,14 @@ def _split(records: Sequence[Record], size: int) -> list[Sequence[Record]]:
     return [records[start : start + size] for start in range(0, len(records), size)]
 
 
-async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
-    """Say whether PostgreSQL answers; takes a second at most."""
+async def find_trouble(pool: asyncpg.Pool[asyncpg.Record]) -> str | None:
+    """Return why PostgreSQL does not answer, None where it does; takes a second at most."""
     try:
         async with asyncio.timeout(1.0):
             await pool.fetchval("SELECT 1")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        return False
-    return True
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        return name_failure(error)
+    return None
 
 
 def _wait(state: RetryCallState) -> float:

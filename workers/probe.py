@@ -9,7 +9,7 @@ from aiohttp import web
 
 from schema.ops.probes import CheckFailedError, add_probes, serving
 from schema.ops.share import share_metrics
-from workers.consume import answers
+from workers.consume import find_trouble
 from workers.describe.serve import add_description
 from workers.progress import Watch
 
@@ -45,8 +45,8 @@ async def serving_probes(
     async def check_database() -> None:
         if consumer.waiting.is_set():
             raise CheckFailedError("a batch waits in place")
-        if not await answers(consumer.pool):
-            raise CheckFailedError("PostgreSQL does not answer")
+        if trouble := await find_trouble(consumer.pool):
+            raise CheckFailedError(f"PostgreSQL does not answer ({trouble})")
 
     watch = Watch([each.control for each in subscriptions], settings)
     app = web.Application()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -13,6 +12,7 @@ from deploy.connect.tunnels import describe_tunnels
 from deploy.connect.visit import StepError
 from ingest.receive import PATH
 from ingest.settings import IngestSettings
+from schema.ops.variables import find_variable
 
 if TYPE_CHECKING:
     from deploy.connect.visit import Visit
@@ -41,7 +41,7 @@ async def find_door(visit: Visit) -> str:
 
 def ingest_port() -> int:
     """Return the port of an ingest on this machine."""
-    text = os.environ.get("INGEST_PORT", "")
+    text = find_variable("INGEST_PORT") or ""
     return int(text) if text.isdecimal() else IngestSettings.model_fields["ingest_port"].default
 
 

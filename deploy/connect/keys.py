@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,6 +14,7 @@ from schema.clerk.client import opened_clerk
 from schema.clerk.errors import ClerkError, ClerkRefusedError, NotAtClerkError
 from schema.clerk.settings import REQUESTS_PER_10_S, ClerkSettings
 from schema.ops.settings import read_settings
+from schema.ops.variables import find_variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class _Domains(msgspec.Struct, frozen=True, kw_only=True):
 
 async def check_keys(visit: Visit) -> Instance:
     """Return the instance of the key, which is asked for where it is not set. Raises StepError."""
-    if not os.environ.get(KEY):
+    if not find_variable(KEY):
         remember(KEY, _ask_key(visit))
         visit.tell(f"Set {KEY} where backfill and reconcile are to run: it is kept nowhere.")
     settings = read_settings(ClerkSettings)
@@ -71,7 +71,7 @@ def _ask_key(visit: Visit) -> str:
 
 
 def _judge(visit: Visit, instance: Instance, *, key: str) -> None:
-    verdict = judge_instance(instance, key=key, expected=os.environ.get("CLERK_INSTANCE_ID"))
+    verdict = judge_instance(instance, key=key, expected=find_variable("CLERK_INSTANCE_ID"))
     if verdict.status is Status.WRONG:
         raise StepError(f"{verdict.found} {verdict.fix}")
     visit.done(f"Clerk accepts {KEY}: {instance.environment_type} instance {instance.id}.")
@@ -96,14 +96,14 @@ async def _find_issuer(clerk: Clerk) -> str | None:
 def _missing_lines(instance: Instance, issuer: str | None) -> Sequence[str]:
     lines = {"CLERK_INSTANCE_ID": instance.id}
     if issuer:
-        if not os.environ.get("CLERK_JWT_KEY"):
+        if not find_variable("CLERK_JWT_KEY"):
             lines["CLERK_JWKS_URL"] = f"{issuer}/.well-known/jwks.json"
         lines["CLERK_ISSUER"] = issuer
-    return [f"{name}={value}" for name, value in lines.items() if not os.environ.get(name)]
+    return [f"{name}={value}" for name, value in lines.items() if not find_variable(name)]
 
 
 def _suggest(visit: Visit, lines: Sequence[str]) -> None:
-    if not any(os.environ.get(name) or _names(name, lines) for name in _SOURCES):
+    if not any(find_variable(name) or _names(name, lines) for name in _SOURCES):
         visit.tell(
             "CLERK_JWKS_URL is not set: https://<your frontend API>/.well-known/jwks.json, as the"
             " dashboard shows it under API keys. The API does not start without."

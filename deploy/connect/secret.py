@@ -12,6 +12,7 @@ from deploy.post import Delivery, opened_session, post
 from deploy.sign import new_event_id
 from ingest.verify import TOLERANCE_S, build_webhooks
 from schema.kafka.changes import CANARY_PREFIX
+from schema.ops.variables import find_variable
 
 if TYPE_CHECKING:
     from deploy.connect.visit import Visit
@@ -50,16 +51,18 @@ async def prove_secret(visit: Visit, watcher: Watcher, *, url: str, instance_id:
 
 
 def _read_secrets(visit: Visit) -> tuple[str, ...]:
-    if not os.environ.get(SECRET):
+    known = find_variable(SECRET)
+    if known is None:
         question = f"The signing secret ({_WHERE})"
-        remember(SECRET, visit.person.ask_secret(question, instead=f"set {SECRET}"))
-    secrets = tuple(each.strip() for each in os.environ[SECRET].split(",") if each.strip())
+        known = visit.person.ask_secret(question, instead=f"set {SECRET}")
+        remember(SECRET, known)
+    secrets = tuple(each.strip() for each in known.split(",") if each.strip())
     try:
         build_webhooks(secrets)
     except ValueError:
         secrets = ()
     if not secrets:
-        os.environ.pop(SECRET)
+        os.environ.pop(SECRET, None)
         raise StepError(f"That is no signing secret: it is whsec_ and base64. See {_WHERE}.")
     return secrets
 

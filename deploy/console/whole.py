@@ -128,8 +128,13 @@ def send(
     """
     from deploy.home import find_home
     from deploy.send import Order, choose_seed, find_target, send
+    from schema.ops.variables import find_variable
 
-    target = find_target(to=to, secret=secret, home=find_home(data))
+    target = find_target(
+        to=to,
+        secret=secret or find_variable("CLERK_WEBHOOK_SIGNING_SECRET"),
+        home=find_home(data),
+    )
     order = Order(
         types=types, count=count, duplicates=duplicates, shuffle=shuffle, seed=choose_seed(seed)
     )

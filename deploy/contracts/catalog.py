@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
+from deploy.engine import open_engine
 from deploy.errors import OperatorError
 from schema.postgres.statements import read_statements
 
@@ -44,9 +43,7 @@ async def read_facts(database_url: str, *, declared: MetaData) -> tuple[Facts, F
 
     Changes nothing. Raises OperatorError when PostgreSQL does not answer or refuses.
     """
-    engine = create_async_engine(
-        sa.make_url(database_url).set(drivername="postgresql+asyncpg"), poolclass=NullPool
-    )
+    engine = open_engine(database_url)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_read_both, declared)

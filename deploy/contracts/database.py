@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from deploy.migrate import migrate
 from deploy.signals import interruptible
 from schema.ops.settings import DatabaseSettings, read_settings
+from schema.ops.variables import find_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def some_database() -> Iterator[str]:
     The latter lives in a PostgreSQL of its own, gone in the end. Raises StackError when that
     cannot start, SystemExit when DATABASE_URL is not valid.
     """
-    if os.environ.get("DATABASE_URL"):
+    if find_variable("DATABASE_URL"):
         yield read_settings(DatabaseSettings).database_url.get_secret_value()
         return
     # Only here: the image has no embedded servers, and there DATABASE_URL is set.

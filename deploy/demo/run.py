@@ -40,7 +40,7 @@ SETTLED_WITHIN_S: Final = 30.0
 GLANCE_S: Final = 0.2
 _NOT_OURS: Final = (
     *("KAFKA_", "CLERK_", "INGEST_", "WORKER_", "RELAY_", "API_", "LOG_"),
-    "DATABASE_URL",
+    *("CLERKWORK_", "DATABASE_URL"),
 )
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api.database import DRIVER_ERRORS, DatabaseUnavailableError, is_not_now
 from schema.ops.probes import CheckFailedError
+from schema.ops.tls import name_failure
 from schema.postgres.pools import build_pool
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Database:
                 raise
             log.warning(
                 "database_unavailable",
-                reason=type(error).__name__,
+                reason=name_failure(error),
                 sqlstate=getattr(error, "sqlstate", None),
             )
             raise DatabaseUnavailableError from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from deploy.doctor.verdict import Verdict, fine, skip, wrong
+from schema.ops.files import PROBLEM
+from schema.ops.variables import find_variable
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -48,4 +49,4 @@ def _variables(problem: ErrorDetails) -> list[str]:
 
 
 def _is_set(problem: ErrorDetails) -> bool:
-    return any(os.environ.get(name) for name in _variables(problem))
+    return problem["type"] == PROBLEM or any(map(find_variable, _variables(problem)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Final
 
@@ -17,6 +16,7 @@ from schema.clerk.settings import ClerkSettings
 from schema.http.tokens.jwks import FETCH_ERRORS, fetch_jwks
 from schema.http.tokens.keys import parse_jwks, parse_pem
 from schema.http.tokens.settings import TokenSettings
+from schema.ops.variables import find_variable
 
 SECRET: Final = "CLERK_WEBHOOK_SIGNING_SECRET"  # noqa: S105 - the variable's name
 NOTABLE_S: Final = 30.0
@@ -28,7 +28,7 @@ KINDS: Final = {"sk_live_": "production", "sk_test_": "development"}
 
 async def check_signing_secret() -> Verdict:
     """Look whether the secrets can be ones of Svix's; whether they are right, only Clerk knows."""
-    secrets = [each.strip() for each in os.environ.get(SECRET, "").split(",") if each.strip()]
+    secrets = [each.strip() for each in (find_variable(SECRET) or "").split(",") if each.strip()]
     if not secrets:
         return skip(f"{SECRET} is not set here.")
     try:
@@ -78,7 +78,7 @@ async def check_api_key() -> Verdict:
                 "Copy it again: Clerk's dashboard, API keys, Secret keys.",
             )
         return wrong(f"{error}.", "See CLERK_API_URL, and Clerk's status page.")
-    return judge_instance(instance, key=key, expected=os.environ.get("CLERK_INSTANCE_ID"))
+    return judge_instance(instance, key=key, expected=find_variable("CLERK_INSTANCE_ID"))
 
 
 def judge_instance(instance: Instance, *, key: str, expected: str | None) -> Verdict:

@@ -18,8 +18,9 @@ from deploy.errors import OperatorError
 from deploy.letters.desk import reading
 from schema.clerk.client import opened_clerk
 from schema.clerk.settings import ClerkSettings
-from schema.kafka.connections import connection_arguments
+from schema.kafka.connections import connection_arguments, name_trouble
 from schema.ops.settings import DatabaseSettings, KafkaSettings
+from schema.ops.tls import name_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -61,7 +62,7 @@ async def database() -> AsyncIterator[Connection]:
         try:
             connection = await stack.enter_async_context(connected(url, name=NAME))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise AwayError(f"PostgreSQL is not reached ({_kind(error)})") from error
+            raise AwayError(f"PostgreSQL is not reached ({name_failure(error)})") from error
         yield connection
 
 
@@ -76,7 +77,7 @@ async def kafka_admin() -> AsyncIterator[AIOKafkaAdminClient]:
         try:
             await admin.start()
         except (KafkaConnectionError, OSError) as error:
-            raise AwayError(f"Kafka is not reached ({_kind(error)})") from error
+            raise AwayError(f"Kafka is not reached ({name_trouble(error, arguments)})") from error
         yield admin
     finally:
         await admin.close()
@@ -88,9 +89,8 @@ async def asking() -> AsyncIterator[tuple[Ask, list[int]]]:
 
     Raises AwayError where nobody answers, or where a broker does not know the question.
     """
-    client = AIOKafkaClient(
-        **_kafka_arguments(), client_id=NAME, request_timeout_ms=int(ANSWER_S * 1000)
-    )
+    arguments = _kafka_arguments()
+    client = AIOKafkaClient(**arguments, client_id=NAME, request_timeout_ms=int(ANSWER_S * 1000))
 
     async def ask(broker: int, request: Request[Any]) -> Any:
         try:
@@ -103,7 +103,7 @@ async def asking() -> AsyncIterator[tuple[Ask, list[int]]]:
         try:
             await client.bootstrap()
         except (KafkaConnectionError, OSError) as error:
-            raise AwayError(f"Kafka is not reached ({_kind(error)})") from error
+            raise AwayError(f"Kafka is not reached ({name_trouble(error, arguments)})") from error
         yield ask, sorted(broker.nodeId for broker in client.cluster.brokers())
     finally:
         await client.close()
@@ -131,12 +131,6 @@ async def clerk() -> AsyncIterator[Clerk]:
 
 def _kafka_arguments() -> dict[str, Any]:
     # aiokafka logs each failed attempt; the verdict says it.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
-        return connection_arguments(read(KafkaSettings, "KAFKA_BOOTSTRAP_SERVERS"))
-    except OSError as error:
-        raise AwayError(f"KAFKA_SSL_CAFILE cannot be read ({_kind(error)})") from error
-
-
-def _kind(error: BaseException) -> str:
-    return type(error).__name__
+    for name in ("aiokafka", "schema.ops.tls"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return connection_arguments(read(KafkaSettings, "KAFKA_BOOTSTRAP_SERVERS"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ import aiohttp
 from api.settings import ApiSettings
 from deploy.doctor.verdict import Verdict, fine, skip, warn, wrong
 from ingest.settings import IngestSettings
+from schema.ops.variables import find_variable
 from workers.relay.settings import RelaySettings
 from workers.settings import WorkerSettings
 
@@ -38,8 +38,8 @@ class Place:
 
     def url(self) -> str:
         """Return where it is by the environment, or by default."""
-        host = os.environ.get(self.host.upper()) or self.settings.model_fields[self.host].default
-        port = os.environ.get(self.port.upper()) or self.settings.model_fields[self.port].default
+        host = find_variable(self.host.upper()) or self.settings.model_fields[self.host].default
+        port = find_variable(self.port.upper()) or self.settings.model_fields[self.port].default
         host = "127.0.0.1" if host in EVERYWHERE else host
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from deploy.doctor.verdict import Verdict, fine, skip, warn, wrong
+from schema.ops.variables import find_variable
 
 ANSWER_S: Final = 2.0
 
 
 async def check_redis() -> Verdict:
     """Look whether Redis answers, where there is to be one."""
-    url = os.environ.get("REDIS_URL")
+    url = find_variable("REDIS_URL")
     if not url:
         return skip("REDIS_URL is not set: each process counts rate limits for itself.")
     try:

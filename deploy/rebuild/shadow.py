@@ -6,13 +6,11 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from deploy.contracts import catalog
 from deploy.contracts.catalog import Subject
 from deploy.contracts.compare import compare_facts
+from deploy.engine import open_engine
 from deploy.errors import OperatorError
 from deploy.revisions import HEAD, run_revisions
 from schema.postgres.statements import read_statements
@@ -50,11 +48,7 @@ async def make_shadow(connection: Connection, database_url: str) -> None:
     """
     await drop_shadow(connection)
     await connection.execute(_SQL["create_shadow"])
-    engine = create_async_engine(
-        sa.make_url(database_url).set(drivername="postgresql+asyncpg"),
-        poolclass=NullPool,
-        connect_args={"server_settings": {"search_path": SHADOW}},
-    )
+    engine = open_engine(database_url, session={"search_path": SHADOW})
     async with engine.begin() as shadow:
         await shadow.run_sync(run_revisions, to=HEAD)
     await require_no_obstacle(connection)

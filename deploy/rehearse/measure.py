@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from deploy.migrate import open_engine
+from deploy.engine import open_engine
 from deploy.rehearse.sample import quote
 from deploy.revisions import MIGRATIONS, Revision, run_revisions
 from schema.postgres.statements import read_statements

@@ -45,7 +45,7 @@ class Jar:
         return f"{artifact}-{version}.jar"
 
 
-def provide_jars(*, lock: Path = LOCK, cache: Path | None = None) -> Path:
+def provide_jars(*, lock: Path = LOCK, cache: Path | None = None, name: str = "Kafka") -> Path:
     """Return the directory of the locked jars, fetched when this user has none yet.
 
     Needs the network only the first time. Raises StackError when there is anything but the
@@ -53,9 +53,9 @@ def provide_jars(*, lock: Path = LOCK, cache: Path | None = None) -> Path:
     """
     jars = read_lock(lock)
     version = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
-    directory = (cache or user_cache_path("clerkwork")) / f"kafka-{version}"
+    directory = (cache or user_cache_path("clerkwork")) / f"{name.lower()}-{version}"
     if not directory.exists():
-        _fill(directory, jars)
+        _fill(directory, jars, name)
     for jar in jars:
         require_checksum(directory / jar.filename, jar)
     if foreign := {path.name for path in directory.iterdir()} - {jar.filename for jar in jars}:
@@ -82,31 +82,30 @@ def require_checksum(path: Path, jar: Jar) -> None:
         )
 
 
-def _fill(directory: Path, jars: list[Jar]) -> None:
+def _fill(directory: Path, jars: list[Jar], name: str) -> None:
     """Fill the directory, in one step; use what an interrupted attempt has left."""
     partial = directory.with_suffix(".part")
     try:
         partial.mkdir(parents=True, exist_ok=True)
         with _exclusive(directory.with_suffix(".lock")):
             if not directory.exists():
-                _fetch(
-                    [jar for jar in jars if _sha256(partial / jar.filename) != jar.sha256], partial
-                )
+                missing = [jar for jar in jars if _sha256(partial / jar.filename) != jar.sha256]
+                _fetch(missing, partial, name)
                 partial.rename(directory)
     except OSError as error:
         raise StackError(
-            f"Kafka's jars cannot be kept in {directory}: {error}. Make room there, or name "
+            f"{name}'s jars cannot be kept in {directory}: {error}. Make room there, or name "
             "another place in XDG_CACHE_HOME."
         ) from error
 
 
-def _fetch(jars: list[Jar], directory: Path) -> None:
+def _fetch(jars: list[Jar], directory: Path, name: str) -> None:
     for abandoned in directory.glob(f"*{SCRATCH}"):
         shutil.rmtree(abandoned)
     total = sum(jar.size for jar in jars)
     _require_space(total, directory)
     trust_the_same_authorities()
-    with Meter(f"Fetching Kafka, {len(jars)} jars", total=total) as meter:
+    with Meter(f"Fetching {name}, {len(jars)} jars", total=total) as meter:
         repository = Repository(advance=meter.advance)
 
         def fetch(jar: Jar) -> None:

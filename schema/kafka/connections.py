@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.helpers import create_ssl_context
+from schema.ops.tls import ClientContext, name_failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schema.ops.settings import KafkaSettings
+
+
+def name_trouble(error: BaseException, connection: Mapping[str, Any]) -> str:
+    """Return what keeps Kafka from being reached: what TLS says, else what the exception is called.
+
+    `connection` is what `connection_arguments` returned.
+    """
+    context = connection.get("ssl_context")
+    return (context.failure if context else None) or name_failure(error)
 
 
 def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
@@ -17,7 +28,9 @@ def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
     }
     if settings.kafka_security_protocol.endswith("SSL"):
-        arguments["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+        arguments["ssl_context"] = ClientContext(
+            settings.kafka_ssl_cafile, settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile
+        )
     if settings.kafka_sasl_password and settings.kafka_security_protocol.startswith("SASL_"):
         arguments |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,

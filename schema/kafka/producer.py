@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from schema.kafka.batches import Batches, Record, Stored
+from schema.kafka.connections import name_trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -133,7 +134,7 @@ class Producer:
         try:
             await producer.start()
         except BaseException as error:  # cancelled while starting, too: nothing may stay open
-            log.warning("kafka_unreachable", error=type(error).__name__)
+            log.warning("kafka_unreachable", error=name_trouble(error, self._arguments))
             await producer.stop()
             raise
         log.info("kafka_connected")

@@ -1,4 +1,4 @@
-"""Settings: one frozen class per process, read once from the environment.
+"""Settings: one frozen class per process, read once from the environment and from files.
 
 A bad value stops the start with every problem named at once; values are never repeated in the
 message, because one of them may be a secret in the wrong variable.
@@ -7,7 +7,7 @@ message, because one of them may be a secret in the wrong variable.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schema.ops.files import FilesSource
+from schema.ops.tls import ClientContext, check_tls, name_failure
+
+if TYPE_CHECKING:
+    from pydantic_settings import PydanticBaseSettingsSource
 
 
 def split_commas(value: object) -> object:
@@ -40,6 +46,25 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="lowest level that is written"
     )
+    clerkwork_secrets_dir: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = (
+        Field(
+            None,
+            description="a directory whose files are variables: each that is named as one here has"
+            " its value, unless the environment has it too; unset, there are no files",
+        )
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's own signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Have the environment looked at first, then files."""
+        return init_settings, env_settings, FilesSource(settings_cls)
 
 
 class TracedSettings(ProcessSettings):
@@ -84,6 +109,16 @@ def check_addresses(value: str) -> str:
     return value
 
 
+FileName: TypeAlias = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+
+
+def _check_files(variable: str, *files: str | None) -> None:
+    try:
+        ClientContext(*files)
+    except OSError as error:
+        raise ValueError(f"{variable} cannot be used ({name_failure(error)})") from None
+
+
 class KafkaAccessSettings(ProcessSettings):
     """How to be let in by Kafka, wherever it is."""
 
@@ -95,9 +130,32 @@ class KafkaAccessSettings(ProcessSettings):
     )
     kafka_sasl_username: str | None = Field(None, description="used with `SASL_*` protocols")
     kafka_sasl_password: SecretStr | None = Field(None, description="used with `SASL_*` protocols")
-    kafka_ssl_cafile: str | None = Field(
+    kafka_ssl_cafile: FileName = Field(
         None, description="PEM file of the broker's authority; the system's when unset"
     )
+    kafka_ssl_certfile: FileName = Field(
+        None,
+        description="PEM file of what Kafka is shown, where it asks for a client's certificate:"
+        " that and those between it and the authority",
+    )
+    kafka_ssl_keyfile: FileName = Field(
+        None,
+        description="PEM file of its key, without a password; unset, it is in"
+        " `KAFKA_SSL_CERTFILE` too. Files that are renewed are read when a connection is made",
+    )
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> KafkaAccessSettings:
+        files = (self.kafka_ssl_cafile, self.kafka_ssl_certfile, self.kafka_ssl_keyfile)
+        if not any(files):
+            return self
+        if not self.kafka_security_protocol.endswith("SSL"):
+            raise ValueError("KAFKA_SSL_* need KAFKA_SECURITY_PROTOCOL to be SSL or SASL_SSL")
+        if self.kafka_ssl_keyfile and not self.kafka_ssl_certfile:
+            raise ValueError("KAFKA_SSL_KEYFILE needs KAFKA_SSL_CERTFILE")
+        _check_files("KAFKA_SSL_CAFILE", self.kafka_ssl_cafile)
+        _check_files("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE", *files)
+        return self
 
     @model_validator(mode="after")
     def _check_sasl(self) -> KafkaAccessSettings:
@@ -122,7 +180,8 @@ class DatabaseSettings(ProcessSettings):
     """How to reach PostgreSQL."""
 
     database_url: Annotated[SecretStr, NoDecode] = Field(
-        description="`postgresql://user:password@host:port/database`"
+        description="`postgresql://user:password@host:port/database`, and for TLS"
+        " `?sslmode=verify-full&sslrootcert=…`"
     )
 
     @field_validator("database_url")
@@ -132,6 +191,7 @@ class DatabaseSettings(ProcessSettings):
             PostgresDsn(value.get_secret_value())
         except ValidationError:
             raise ValueError("must be a postgresql:// URL") from None
+        check_tls(value.get_secret_value())
         return value
 
 

@@ -26,6 +26,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from schema.kafka.connections import name_trouble
 from workers.classify import NotNowError, not_now_unless_bad
 from workers.relay.carry import Carrier
 from workers.relay.fetch import CHANNEL
@@ -164,7 +165,9 @@ class Leader:
 
     def _note_end(self, kind: str, error: Exception) -> None:
         self.metrics.terms_ended.labels(kind).inc()
-        log.warning("relay_term_ended", kind=kind, error=type(error).__name__)
+        of_postgres = isinstance(error, NotNowError)
+        told = str(error) if of_postgres else name_trouble(error, self.kafka)
+        log.warning("relay_term_ended", kind=kind, error=told)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not when it is to stop."""

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from schema.ops.probes import CheckFailedError, add_probes, serving
 from schema.ops.share import share_metrics
-from workers.consume import answers
+from workers.consume import find_trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,8 +46,8 @@ async def serving_probes(
         return leader.state
 
     async def check_database() -> None:
-        if not await answers(pool):
-            raise CheckFailedError("PostgreSQL does not answer")
+        if trouble := await find_trouble(pool):
+            raise CheckFailedError(f"PostgreSQL does not answer ({trouble})")
 
     settings = leader.settings
     app = web.Application()
