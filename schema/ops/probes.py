@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -26,6 +27,12 @@ PATHS: Final = ("/livez", "/readyz", "/metrics")
 
 CHECK_TIMEOUT_S: Final = 2.0
 """A check that takes longer has failed: the prober must get an answer."""
+
+LEAVING: Final = web.AppKey("leaving", asyncio.Event)
+"""Set when the process is told to stop: from then on it is not ready, whatever else is well."""
+
+READY: Final = web.AppKey("ready", Callable[[], Awaitable[bool]])
+"""Says whether the process could serve."""
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns when all is well, with words for the operator or without; raises `CheckFailedError` when
@@ -47,11 +54,21 @@ async def _run(check: Check) -> tuple[bool, str]:
         return False, f"no answer within {CHECK_TIMEOUT_S:g} s"
 
 
-def _answer(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
+async def _look(checks: Mapping[str, Check]) -> tuple[bool, dict[str, str]]:
+    """Return whether all checks passed, and what each says."""
+    results = await asyncio.gather(*map(_run, checks.values()))
+    said = dict(zip(checks, (words for _, words in results), strict=True))
+    return all(passed for passed, _ in results), said
+
+
+def _answer(
+    checks: Mapping[str, Check], leaving: asyncio.Event | None = None
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_request: web.Request) -> web.Response:
-        results = await asyncio.gather(*map(_run, checks.values()))
-        healthy = all(passed for passed, _ in results)
-        said = dict(zip(checks, (words for _, words in results), strict=True))
+        healthy, said = await _look(checks)
+        if leaving and leaving.is_set():
+            healthy = False
+            said["process"] = "is about to stop"
         return web.json_response(
             {"status": "ok" if healthy else "unavailable", "checks": said},
             status=200 if healthy else 503,
@@ -70,6 +87,8 @@ def add_probes(
     share: Share | None = None,
 ) -> None:
     """Serve the three probe routes from `app`; with `share`, `/metrics` is of all who share it."""
+    leaving = app[LEAVING] = asyncio.Event()
+    app[READY] = partial(_is_ready, ready)
     if share:
         app.cleanup_ctx.append(share.running)
 
@@ -79,8 +98,14 @@ def add_probes(
             body=generate_latest(found), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
-    for path, answer in zip(PATHS, (_answer(live), _answer(ready), metrics), strict=True):
+    answers = (_answer(live), _answer(ready, leaving), metrics)
+    for path, answer in zip(PATHS, answers, strict=True):
         app.router.add_get(path, answer)
+
+
+async def _is_ready(checks: Mapping[str, Check]) -> bool:
+    passed, _ = await _look(checks)
+    return passed
 
 
 @contextlib.asynccontextmanager

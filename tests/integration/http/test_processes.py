@@ -28,7 +28,7 @@ STARTED = "process_start_time_seconds "
 
 @contextmanager
 def running_ingest(
-    port: int, *, reuse: bool, share: Path | None = None
+    port: int, *, reuse: bool, share: Path | None = None, drain_s: float = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process of ingest's until the context ends."""
     environment = {
@@ -38,6 +38,7 @@ def running_ingest(
         "INGEST_PORT": str(port),
         "HTTP_REUSE_PORT": str(reuse),
         "METRICS_SHARE": str(share or ""),
+        "HTTP_DRAIN_S": str(drain_s),
     }
     with subprocess.Popen(  # our own module
         [sys.executable, "-m", "ingest"], env=environment, stderr=subprocess.DEVNULL
