@@ -99,6 +99,41 @@ class Fleet:
             await until(lambda: _is_ready(balancer, port), bool)
 
 
+class Sharers:
+    """Two of ingest and two of the API, each two on one port."""
+
+    def __init__(self, troupe: Troupe, environment: Mapping[str, str]) -> None:
+        self._troupe = troupe
+        self._environment = environment
+        self.ports = {kind: free_port() for kind in ("ingest", "api")}
+        self._members: dict[str, list[Process]] = {kind: [] for kind in self.ports}
+        self.codes: list[int] = []
+        """With which processes have ended."""
+
+    async def start(self) -> None:
+        """Start all, at once."""
+        await asyncio.gather(*(self._add(kind) for kind in self.ports for _ in range(EACH)))
+
+    async def roll(self) -> None:
+        """Replace all; of each kind one after the other."""
+        await asyncio.gather(*(self._roll(kind) for kind in self.ports))
+
+    async def _roll(self, kind: str) -> None:
+        for old in list(self._members[kind]):
+            await self._add(kind)
+            self.codes.append(await asyncio.to_thread(old.stop))
+
+    async def _add(self, kind: str) -> None:
+        environment = {**self._environment, PORTS[kind]: str(self.ports[kind])}
+        process = await asyncio.to_thread(self._troupe.start, kind, environment, ready=None)
+        self._members[kind].append(process)
+        await until(lambda: _log_of(process), lambda said: '"serving"' in said)
+
+
+async def _log_of(process: Process) -> str:
+    return process.log_tail(100)
+
+
 async def _is_ready(balancer: Balancer, port: int) -> bool:
     return balancer.ready[port]
 
@@ -114,7 +149,7 @@ def version(port: int) -> str:
 def make_next_release(tree: Path) -> None:
     """Copy the code into `tree` as the next release, which expands the database.
 
-    It has a column that nothing of today knows, and an index.
+    The table that workers write most to has a column that nothing of today knows, and an index.
     """
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tree / package)
@@ -122,6 +157,6 @@ def make_next_release(tree: Path) -> None:
     named.write_text(named.read_text("utf-8").replace(f'"{VERSION}"', f'"{NEXT}"'), "utf-8")
     write_revision(
         tree / "schema/postgres/migrations",
-        up="DO $$BEGIN ALTER TABLE users ADD COLUMN tier text;"
-        " CREATE INDEX users_tier_idx ON users (tier) WHERE tier IS NOT NULL; END$$",
+        up="DO $$BEGIN ALTER TABLE events ADD COLUMN tenant text;"
+        " CREATE INDEX ON events (tenant) WHERE tenant IS NOT NULL; END$$",
     )

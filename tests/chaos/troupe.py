@@ -8,6 +8,7 @@ import os
 import sys
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
@@ -116,9 +117,17 @@ class Troupe:
         return self.start("ingest", dict(environment), ready=f"http://{LOOPBACK}:{port}/readyz")
 
     def start(
-        self, module: str, environment: Mapping[str, str], *, ready: str, tree: Path | None = None
+        self,
+        module: str,
+        environment: Mapping[str, str],
+        *,
+        ready: str | None,
+        tree: Path | None = None,
     ) -> Process:
-        """Start a process of the code in `tree`, of ours without one; return once it is ready."""
+        """Start a process of the code in `tree`, ours without one; return once it is ready.
+
+        With no URL to ask that is at once.
+        """
         process = Process(
             Program(
                 name=module,
@@ -126,7 +135,7 @@ class Troupe:
                 environment={"PATH": os.environ["PATH"], "LOG_FORMAT": "json", **environment},
                 directory=tree,
                 log=self.logs / f"{module}-{next(self._numbers)}.log",
-                ready=lambda: _answers(ready),
+                ready=partial(_answers, ready) if ready else None,
             )
         )
         process.start()

@@ -86,6 +86,7 @@ async def run(app: web.Application, settings: HttpSettings, **address: Any) -> N
             await become_ready(app, orders)
         site = web.TCPSite(runner, backlog=BACKLOG, reuse_port=shared or None, **address)
         await site.start()
+        log.info("serving")
         await orders.leave.wait()
         runner.door.leaving.set()
         log.info("leaving", drain_s=settings.http_drain_s)

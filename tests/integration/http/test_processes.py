@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
+import psutil
 from aiohttp.test_utils import unused_port
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -47,6 +48,12 @@ def running_ingest(
             yield process
         finally:
             process.terminate()
+
+
+async def listeners(port: int) -> int:
+    """Return how many processes listen on a port."""
+    found = psutil.net_connections("tcp")
+    return sum(each.status == psutil.CONN_LISTEN and each.laddr[1] == port for each in found)
 
 
 async def ask_anyone(port: int) -> str:
@@ -110,6 +117,7 @@ async def test_one_scrape_is_of_all_who_share_the_target(tmp_path: Path) -> None
     with running_ingest(port, reuse=True, share=tmp_path):
         await until(lambda: told_by(port, 1), bool)
         with running_ingest(port, reuse=True, share=tmp_path):
+            await until(lambda: listeners(port), (2).__eq__)
             await until(lambda: told_by(port, 2), bool)
             for _ in range(asked):
                 async with aiohttp.ClientSession() as http:

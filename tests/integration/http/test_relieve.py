@@ -9,14 +9,13 @@ import socket
 import threading
 
 import aiohttp
-import psutil
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 
 from schema.http.serving.relieve import turn_away
 from schema.ops.metrics import new_registry
 from schema.ops.probes import LEAVING, add_probes
-from tests.integration.http.test_processes import running_ingest
+from tests.integration.http.test_processes import listeners, running_ingest
 from tests.waiting import until
 
 ASK = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -92,7 +91,7 @@ async def test_a_shared_port_refuses_nobody() -> None:
     with running_ingest(port, reuse=True) as process:
         await until(lambda: _says(port, "/livez"), bool)
         with running_ingest(port, reuse=True):
-            await until(lambda: _listeners(port), (2).__eq__)
+            await until(lambda: listeners(port), (2).__eq__)
             process.terminate()
             await asyncio.gather(*(ask() for _ in range(4)))
             assert process.returncode == 0
@@ -145,11 +144,6 @@ async def _says(port: int, path: str) -> str:
                 return await answer.text()
         except aiohttp.ClientConnectionError:
             return ""
-
-
-async def _listeners(port: int) -> int:
-    found = psutil.net_connections("tcp")
-    return sum(each.status == psutil.CONN_LISTEN and each.laddr[1] == port for each in found)
 
 
 async def _is_refused(port: int) -> bool:
