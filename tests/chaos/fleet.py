@@ -100,34 +100,22 @@ class Fleet:
 
 
 class Sharers:
-    """Two of ingest and two of the API, each two on one port."""
+    """Ingest and the API, each on a port that others may listen on, too."""
 
     def __init__(self, troupe: Troupe, environment: Mapping[str, str]) -> None:
         self._troupe = troupe
-        self._environment = environment
+        self._environment = {**environment, "HTTP_REUSE_PORT": "true"}
         self.ports = {kind: free_port() for kind in ("ingest", "api")}
-        self._members: dict[str, list[Process]] = {kind: [] for kind in self.ports}
-        self.codes: list[int] = []
-        """With which processes have ended."""
 
-    async def start(self) -> None:
-        """Start all, at once."""
-        await asyncio.gather(*(self._add(kind) for kind in self.ports for _ in range(EACH)))
+    async def start(self) -> Mapping[str, Process]:
+        """Start one more of each; return once they listen."""
+        return {kind: await self._start(kind) for kind in self.ports}
 
-    async def roll(self) -> None:
-        """Replace all; of each kind one after the other."""
-        await asyncio.gather(*(self._roll(kind) for kind in self.ports))
-
-    async def _roll(self, kind: str) -> None:
-        for old in list(self._members[kind]):
-            await self._add(kind)
-            self.codes.append(await asyncio.to_thread(old.stop))
-
-    async def _add(self, kind: str) -> None:
+    async def _start(self, kind: str) -> Process:
         environment = {**self._environment, PORTS[kind]: str(self.ports[kind])}
         process = await asyncio.to_thread(self._troupe.start, kind, environment, ready=None)
-        self._members[kind].append(process)
         await until(lambda: _log_of(process), lambda said: '"serving"' in said)
+        return process
 
 
 async def _log_of(process: Process) -> str:

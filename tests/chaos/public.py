@@ -41,7 +41,7 @@ class Public:
     chance: random.Random
     secret: str = SECRET
     """What webhooks are signed with."""
-    pause_s: float = 0.04
+    pause_s: float = 0.08
     """How long each rests after an answer."""
     told: int = 0
     """How many events of the story have been sent; after all of them, some again."""

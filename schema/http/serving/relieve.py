@@ -73,10 +73,17 @@ class Orders:
                 await self._haste.wait()
 
 
-async def become_ready(app: web.Application, orders: Orders) -> None:
-    """Return when the process could serve; after READY_S in any case, so that it can be asked."""
-    with contextlib.suppress(TimeoutError):
+async def become_ready(
+    app: web.Application, orders: Orders, *, host: str | None = None, port: int | None = None
+) -> None:
+    """Return when the process could serve; after READY_S in any case, so that it can be asked.
+
+    Where nobody listens yet it need not wait.
+    """
+    with contextlib.suppress(OSError):
         async with asyncio.timeout(READY_S):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
             for _ in range(_LOOKS):
                 if READY not in app or await app[READY]():
                     return

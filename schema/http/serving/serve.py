@@ -83,7 +83,7 @@ async def run(app: web.Application, settings: HttpSettings, **address: Any) -> N
         # SO_REUSEPORT: every process has a queue of its own, to which connections go by their hash.
         shared = settings.http_reuse_port
         if shared:
-            await become_ready(app, orders)
+            await become_ready(app, orders, **address)
         site = web.TCPSite(runner, backlog=BACKLOG, reuse_port=shared or None, **address)
         await site.start()
         log.info("serving")
