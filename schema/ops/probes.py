@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -27,12 +27,6 @@ PATHS: Final = ("/livez", "/readyz", "/metrics")
 
 CHECK_TIMEOUT_S: Final = 2.0
 """A check that takes longer has failed: the prober must get an answer."""
-
-LEAVING: Final = web.AppKey("leaving", asyncio.Event)
-"""Set when the process is told to stop: from then on it is not ready, whatever else is well."""
-
-READY: Final = web.AppKey("ready", Callable[[], Awaitable[bool]])
-"""Says whether the process could serve."""
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns when all is well, with words for the operator or without; raises `CheckFailedError` when
@@ -54,21 +48,30 @@ async def _run(check: Check) -> tuple[bool, str]:
         return False, f"no answer within {CHECK_TIMEOUT_S:g} s"
 
 
-async def _look(checks: Mapping[str, Check]) -> tuple[bool, dict[str, str]]:
-    """Return whether all checks passed, and what each says."""
-    results = await asyncio.gather(*map(_run, checks.values()))
-    said = dict(zip(checks, (words for _, words in results), strict=True))
-    return all(passed for passed, _ in results), said
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What is looked at when a process is asked how it is."""
+
+    checks: Mapping[str, Check]
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is told to stop: from then on it is not well, whatever else is."""
+
+    async def look(self) -> tuple[bool, Mapping[str, str]]:
+        """Return whether all is well, and what each check says."""
+        results = await asyncio.gather(*map(_run, self.checks.values()))
+        said = dict(zip(self.checks, (words for _, words in results), strict=True))
+        if self.leaving.is_set():
+            return False, {**said, "process": "is about to stop"}
+        return all(passed for passed, _ in results), said
 
 
-def _answer(
-    checks: Mapping[str, Check], leaving: asyncio.Event | None = None
-) -> Callable[[web.Request], Awaitable[web.Response]]:
+READINESS: Final = web.AppKey("readiness", Probe)
+"""Where others find whether the process could serve, and say that it soon will not."""
+
+
+def _answer(probe: Probe) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_request: web.Request) -> web.Response:
-        healthy, said = await _look(checks)
-        if leaving and leaving.is_set():
-            healthy = False
-            said["process"] = "is about to stop"
+        healthy, said = await probe.look()
         return web.json_response(
             {"status": "ok" if healthy else "unavailable", "checks": said},
             status=200 if healthy else 503,
@@ -87,8 +90,7 @@ def add_probes(
     share: Share | None = None,
 ) -> None:
     """Serve the three probe routes from `app`; with `share`, `/metrics` is of all who share it."""
-    leaving = app[LEAVING] = asyncio.Event()
-    app[READY] = partial(_is_ready, ready)
+    readiness = app[READINESS] = Probe(checks=ready)
     if share:
         app.cleanup_ctx.append(share.running)
 
@@ -98,14 +100,9 @@ def add_probes(
             body=generate_latest(found), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
-    answers = (_answer(live), _answer(ready, leaving), metrics)
+    answers = (_answer(Probe(checks=live)), _answer(readiness), metrics)
     for path, answer in zip(PATHS, answers, strict=True):
         app.router.add_get(path, answer)
-
-
-async def _is_ready(checks: Mapping[str, Check]) -> bool:
-    passed, _ = await _look(checks)
-    return passed
 
 
 @contextlib.asynccontextmanager

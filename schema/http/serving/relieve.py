@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from schema.ops.probes import READY
+from schema.ops.probes import READINESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,8 @@ async def become_ready(
             _, writer = await asyncio.open_connection(host, port)
             writer.close()
             for _ in range(_LOOKS):
-                if READY not in app or await app[READY]():
+                ready, _ = await app[READINESS].look()
+                if ready:
                     return
                 await orders.pause(READY_S / _LOOKS)
 

@@ -16,7 +16,7 @@ from schema.http.serving.door import Bounds, Door
 from schema.http.serving.relieve import Orders, become_ready, take_leave
 from schema.http.stack import METRICS
 from schema.ops.collector import rest_collector
-from schema.ops.probes import LEAVING
+from schema.ops.probes import READINESS
 
 if TYPE_CHECKING:
     from schema.http.settings import HttpSettings
@@ -66,7 +66,8 @@ class Runner(web.AppRunner):
             metrics=self.app[METRICS],
             arguments=_PARSER | {"keepalive_timeout": settings.http_keepalive_s},
         )
-        self.door.leaving = self.app.get(LEAVING, self.door.leaving)
+        if READINESS in self.app:
+            self.door.leaving = self.app[READINESS].leaving
         return self.door
 
 

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer, unused_port
 
 from schema.http.serving.relieve import turn_away
 from schema.ops.metrics import new_registry
-from schema.ops.probes import LEAVING, add_probes
+from schema.ops.probes import READINESS, add_probes
 from tests.integration.http.test_processes import listeners, running_ingest
 from tests.waiting import until
 
@@ -27,7 +27,7 @@ async def test_a_leaving_process_is_not_ready() -> None:
     add_probes(app, registry=new_registry(), live={}, ready={})
     async with TestClient(TestServer(app)) as client:
         assert (await client.get("/readyz")).status == 200
-        app[LEAVING].set()
+        app[READINESS].leaving.set()
         ready = await client.get("/readyz")
         assert (ready.status, (await ready.json())["checks"]) == (
             503,
