@@ -52,8 +52,8 @@ def running_ingest(
 
 async def listeners(port: int) -> int:
     """Return how many processes listen on a port."""
-    found = psutil.net_connections("tcp")
-    return sum(each.status == psutil.CONN_LISTEN and each.laddr[1] == port for each in found)
+    listening = [each for each in psutil.net_connections("tcp") if each.status == "LISTEN"]
+    return sum(each.laddr.port == port for each in listening if each.laddr)
 
 
 async def ask_anyone(port: int) -> str:
