@@ -65,7 +65,13 @@ class HttpSettings(SharedSettings):
         description="seconds that a connection may rest between requests; longer than your"
         " proxy's own limit",
     )
-
+    http_drain_s: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="seconds that a process goes on serving after SIGTERM, with `/readyz` at 503,"
+        " so that load balancers notice and clients go elsewhere; a second signal ends them",
+    )
     http_reuse_port: bool = Field(
         default=False,
         description="whether several processes may listen on one port; the kernel shares the"

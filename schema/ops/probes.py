@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -47,11 +48,30 @@ async def _run(check: Check) -> tuple[bool, str]:
         return False, f"no answer within {CHECK_TIMEOUT_S:g} s"
 
 
-def _answer(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What is looked at when a process is asked how it is."""
+
+    checks: Mapping[str, Check]
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is told to stop: from then on it is not well, whatever else is."""
+
+    async def look(self) -> tuple[bool, Mapping[str, str]]:
+        """Return whether all is well, and what each check says."""
+        results = await asyncio.gather(*map(_run, self.checks.values()))
+        said = dict(zip(self.checks, (words for _, words in results), strict=True))
+        if self.leaving.is_set():
+            return False, {**said, "process": "is about to stop"}
+        return all(passed for passed, _ in results), said
+
+
+READINESS: Final = web.AppKey("readiness", Probe)
+"""Where others find whether the process could serve, and say that it soon will not."""
+
+
+def _answer(probe: Probe) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_request: web.Request) -> web.Response:
-        results = await asyncio.gather(*map(_run, checks.values()))
-        healthy = all(passed for passed, _ in results)
-        said = dict(zip(checks, (words for _, words in results), strict=True))
+        healthy, said = await probe.look()
         return web.json_response(
             {"status": "ok" if healthy else "unavailable", "checks": said},
             status=200 if healthy else 503,
@@ -70,6 +90,7 @@ def add_probes(
     share: Share | None = None,
 ) -> None:
     """Serve the three probe routes from `app`; with `share`, `/metrics` is of all who share it."""
+    readiness = app[READINESS] = Probe(checks=ready)
     if share:
         app.cleanup_ctx.append(share.running)
 
@@ -79,7 +100,8 @@ def add_probes(
             body=generate_latest(found), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
-    for path, answer in zip(PATHS, (_answer(live), _answer(ready), metrics), strict=True):
+    answers = (_answer(Probe(checks=live)), _answer(readiness), metrics)
+    for path, answer in zip(PATHS, answers, strict=True):
         app.router.add_get(path, answer)
 
 

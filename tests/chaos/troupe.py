@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +19,7 @@ from tests.chaos.proxy import Proxy
 from tests.factories import ingest_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
 
@@ -60,6 +62,7 @@ class Troupe:
     def __init__(self, *, logs: Path, kafka: str) -> None:
         self.logs, self.kafka = logs, kafka
         self.started: list[Process] = []
+        self._numbers = itertools.count()
 
     def close(self) -> None:
         """Kill whatever still runs, and print the end of every log."""
@@ -90,7 +93,7 @@ class Troupe:
             "WORKER_BATCH_SIZE": "100",
         }
         live = f"http://{LOOPBACK}:{port}/livez"
-        return self._start("workers", environment | membership, ready=live)
+        return self.start("workers", environment | membership, ready=live)
 
     def start_relay(self, database_url: str, kafka: str | None = None) -> Process:
         """Start a relay, and return when it would stop politely: another one may lead."""
@@ -102,7 +105,7 @@ class Troupe:
             "RELAY_BATCH_SIZE": "50",
         }
         live = f"http://{LOOPBACK}:{port}/livez"
-        return self._start("workers.relay", environment, ready=live)
+        return self.start("workers.relay", environment, ready=live)
 
     def start_ingest(self, port: int) -> Process:
         """Start an ingest on that port, and return when it is ready to publish."""
@@ -111,16 +114,28 @@ class Troupe:
             INGEST_PORT=str(port),
             INGEST_PUBLISH_TIMEOUT_MS="1000",
         )
-        return self._start("ingest", dict(environment), ready=f"http://{LOOPBACK}:{port}/readyz")
+        return self.start("ingest", dict(environment), ready=f"http://{LOOPBACK}:{port}/readyz")
 
-    def _start(self, module: str, environment: dict[str, str], *, ready: str) -> Process:
+    def start(
+        self,
+        module: str,
+        environment: Mapping[str, str],
+        *,
+        ready: str | None,
+        tree: Path | None = None,
+    ) -> Process:
+        """Start a process of the code in `tree`, ours without one; return once it is ready.
+
+        With no URL to ask that is at once.
+        """
         process = Process(
             Program(
                 name=module,
                 command=[sys.executable, "-m", module],
                 environment={"PATH": os.environ["PATH"], "LOG_FORMAT": "json", **environment},
-                log=self.logs / f"{module}-{len(self.started)}.log",
-                ready=lambda: _answers(ready),
+                directory=tree,
+                log=self.logs / f"{module}-{next(self._numbers)}.log",
+                ready=partial(_answers, ready) if ready else None,
             )
         )
         process.start()

@@ -99,6 +99,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer, and rest."""
+        if self._door.leaving.is_set():
+            resp.force_close()  # the next request had better go elsewhere
         try:
             return await super().finish_response(request, resp, start_time)
         finally:

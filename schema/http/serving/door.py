@@ -56,6 +56,8 @@ class Door(web.Server):
         """Serve what `inner` would; `headers` are on answers that no application makes."""
         super().__init__(self._serve, request_factory=self._begin)
         self.bounds = bounds
+        self.leaving = asyncio.Event()
+        """Once it is set, each answer is the last on its connection, and says so."""
         self._inner = inner
         self._headers = headers
         self._metrics = metrics
@@ -69,6 +71,11 @@ class Door(web.Server):
     def __call__(self) -> Connection:
         """Return who speaks with the next client."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._arguments)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether somebody has come who has not been answered anything yet."""
+        return bool(self._strangers)
 
     def admit(self, connection: Connection, peer: str) -> bool:
         """Say whether a new connection may stay; where all are taken, a silent one gives way."""

@@ -13,8 +13,10 @@ from aiohttp import web
 
 from schema.http.security import security_headers
 from schema.http.serving.door import Bounds, Door
+from schema.http.serving.relieve import Orders, become_ready, take_leave
 from schema.http.stack import METRICS
 from schema.ops.collector import rest_collector
+from schema.ops.probes import READINESS
 
 if TYPE_CHECKING:
     from schema.http.settings import HttpSettings
@@ -40,7 +42,10 @@ _PARSER: Final = {
 class Runner(web.AppRunner):
     """Runs an application behind a Door."""
 
-    __slots__ = ("_settings",)
+    __slots__ = ("_settings", "door")
+
+    door: Door
+    """There once it is set up."""
 
     def __init__(self, app: web.Application, settings: HttpSettings) -> None:
         super().__init__(app, shutdown_timeout=DRAIN_S, access_log=None)
@@ -49,7 +54,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         inner = await super()._make_server()
         settings = self._settings
-        return Door(
+        self.door = Door(
             inner,
             bounds=Bounds(
                 head_timeout_s=settings.http_head_timeout_s,
@@ -61,22 +66,33 @@ class Runner(web.AppRunner):
             metrics=self.app[METRICS],
             arguments=_PARSER | {"keepalive_timeout": settings.http_keepalive_s},
         )
+        if READINESS in self.app:
+            self.door.leaving = self.app[READINESS].leaving
+        return self.door
 
 
 async def run(app: web.Application, settings: HttpSettings, **address: Any) -> None:
-    """Serve `app` until SIGTERM or SIGINT, then take nothing new and let what is under way end."""
-    stop = asyncio.Event()
+    """Serve `app` until SIGTERM or SIGINT, then take leave and let what is under way end."""
+    orders = Orders()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, orders.hear)
     runner = Runner(app, settings)
     await runner.setup()
     try:
         rest_collector()
         # SO_REUSEPORT: every process has a queue of its own, to which connections go by their hash.
-        reuse = settings.http_reuse_port or None
-        await web.TCPSite(runner, backlog=BACKLOG, reuse_port=reuse, **address).start()
-        await stop.wait()
+        shared = settings.http_reuse_port
+        if shared:
+            await become_ready(app, orders, **address)
+        site = web.TCPSite(runner, backlog=BACKLOG, reuse_port=shared or None, **address)
+        await site.start()
+        log.info("serving")
+        await orders.leave.wait()
+        runner.door.leaving.set()
+        log.info("leaving", drain_s=settings.http_drain_s)
+        await orders.pause(settings.http_drain_s)
+        await take_leave(site, runner.door, orders, shared=shared)
     finally:
         await runner.cleanup()
 

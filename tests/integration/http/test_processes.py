@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
+import psutil
 from aiohttp.test_utils import unused_port
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,7 +29,7 @@ STARTED = "process_start_time_seconds "
 
 @contextmanager
 def running_ingest(
-    port: int, *, reuse: bool, share: Path | None = None
+    port: int, *, reuse: bool, share: Path | None = None, drain_s: float = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process of ingest's until the context ends."""
     environment = {
@@ -38,6 +39,7 @@ def running_ingest(
         "INGEST_PORT": str(port),
         "HTTP_REUSE_PORT": str(reuse),
         "METRICS_SHARE": str(share or ""),
+        "HTTP_DRAIN_S": str(drain_s),
     }
     with subprocess.Popen(  # our own module
         [sys.executable, "-m", "ingest"], env=environment, stderr=subprocess.DEVNULL
@@ -46,6 +48,12 @@ def running_ingest(
             yield process
         finally:
             process.terminate()
+
+
+async def listeners(port: int) -> int:
+    """Return how many processes listen on a port."""
+    listening = [each for each in psutil.net_connections("tcp") if each.status == "LISTEN"]
+    return sum(each.laddr.port == port for each in listening if each.laddr)
 
 
 async def ask_anyone(port: int) -> str:
@@ -109,6 +117,7 @@ async def test_one_scrape_is_of_all_who_share_the_target(tmp_path: Path) -> None
     with running_ingest(port, reuse=True, share=tmp_path):
         await until(lambda: told_by(port, 1), bool)
         with running_ingest(port, reuse=True, share=tmp_path):
+            await until(lambda: listeners(port), (2).__eq__)
             await until(lambda: told_by(port, 2), bool)
             for _ in range(asked):
                 async with aiohttp.ClientSession() as http:

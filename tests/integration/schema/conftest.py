@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from deploy.revisions import MIGRATIONS, list_revisions
+from deploy.revisions import MIGRATIONS
+from tests.revisions import write_revision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -49,14 +50,7 @@ def add_revision(tmp_path: Path) -> AddRevision:
         scripts = tmp_path / "migrations"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(MIGRATIONS, scripts, ignore=ignored, dirs_exist_ok=True)
-        newest = list_revisions(scripts)[-1].id
-        number = f"{int(newest) + 1:04}"
-        (scripts / "versions" / f"{number}_throwaway.py").write_text(
-            f'"""A throwaway."""\nfrom alembic import op\nrevision = "{number}"\n'
-            f'down_revision = "{newest}"\nphase = "{phase}"\n'
-            f"def upgrade():\n    op.execute({up!r})\n"
-            f"def downgrade():\n    op.execute({down!r})\n"
-        )
+        write_revision(scripts, up=up, down=down, phase=phase)
         return scripts
 
     return add
