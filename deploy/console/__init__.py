@@ -13,6 +13,7 @@ from deploy.console import (  # noqa: F401 - they add their commands
     clerk,
     letters,
     processes,
+    recovery,
     upkeep,
     whole,
 )
