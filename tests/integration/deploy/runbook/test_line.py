@@ -119,7 +119,7 @@ async def test_after_a_mended_deploy_what_a_bug_killed_is_brought_back(stage: St
 
 
 async def test_skipped_records_are_found_and_read_again(stage: Stage) -> None:
-    """Those that no worker has noticed: the audit names what nobody applied; once the group is set back it finds nothing."""
+    """Those that no worker sees: the audit names them; once the group is set back, none."""
     user = await stage.tell(at=1)
     await _applied(stage, user, count=1)
     await stage.stop("worker")
