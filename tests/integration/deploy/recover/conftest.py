@@ -85,10 +85,9 @@ class Scene:
         token = mint_token(self.key, user_id=user, minutes=10)
         return {"Authorization": f"Bearer {token}"}
 
-    async def follow(self, procedure: str, first: int, last: int | None = None) -> str:
-        """Do what some scripts of a procedure say, and return what they say."""
-        scripts = PROCEDURES[procedure][first : (first + 1) if last is None else last]
-        return "\n".join([await self.stage.run(script) for script in scripts])
+    async def follow(self, procedure: str, number: int) -> str:
+        """Do what a script of a procedure says, and return what that says."""
+        return await self.stage.run(PROCEDURES[procedure][number])
 
     async def names(self) -> dict[str, str | None]:
         """Return the first names of the living, by Clerk's ids."""

@@ -50,7 +50,7 @@ class Copy:
             await consumer.stop()
         return {user: state["first_name"] for user, (_, state) in self.users.items()}
 
-    def keep(self, change: ConsumerRecord[bytes, bytes]) -> None:
+    def keep(self, change: ConsumerRecord[Any, Any]) -> None:
         """Apply one change, as the README's consumer does."""
         clerk_id, sequence = change.key.decode(), int(read_headers(change.headers)["ce_sequence"])
         if read_headers(change.headers)["ce_type"] == "clerkwork.canary":
