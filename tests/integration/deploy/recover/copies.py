@@ -52,7 +52,10 @@ class Copy:
 
     def keep(self, change: ConsumerRecord[Any, Any]) -> None:
         """Apply one change, as the README's consumer does."""
-        clerk_id, sequence = change.key.decode(), int(read_headers(change.headers)["ce_sequence"])
+        clerk_id, sequence = (
+            (change.key or b"").decode(),
+            int(read_headers(change.headers)["ce_sequence"]),
+        )
         if read_headers(change.headers)["ce_type"] == "clerkwork.canary":
             return
         if self.users.get(clerk_id, (-1, None))[0] >= sequence:
