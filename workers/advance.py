@@ -27,6 +27,8 @@ class Gap(NamedTuple):
     partition: int
     skipped: int
     """How many offsets lie between what was applied and what came next."""
+    applied: int
+    """The first of them."""
 
 
 async def advance_offsets(
@@ -47,4 +49,6 @@ async def advance_offsets(
         list(first.values()),
         [last[place] + 1 for place in first],
     )
-    return [Gap(**row) for row in rows]
+    return [
+        Gap(**row, applied=first[row["topic"], row["partition"]] - row["skipped"]) for row in rows
+    ]

@@ -16,6 +16,7 @@ from faststream import BaseMiddleware
 
 from schema.kafka.topics import GROUP
 from workers.progress import Progress
+from workers.turn_back import SkippedError, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,9 @@ class InterruptedWaitError(Exception):
     """The wait was cut short: the partitions are being taken away, or the process is to stop."""
 
 
+_FORESEEN: Final = (InterruptedWaitError, SkippedError, asyncio.CancelledError)
+
+
 class Control(ConsumerRebalanceListener):
     """What the loop, the rebalance and the shutdown tell each other."""
 
@@ -56,6 +60,8 @@ class Control(ConsumerRebalanceListener):
         """Commits what is dealt with."""
         self.progress = Progress()
         """Knows when the loop has turned last."""
+        self.turns = Turns()
+        """Knows where it has turned back to."""
         self.revocations = 0
         """How often partitions were taken away."""
         self._interrupted = asyncio.Event()
@@ -193,14 +199,14 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
                 self.control.offsets.confirm(next_offsets(self.msg), records=len(self.msg))
             elif exc_val is not None:
                 if current:
-                    self._rewind()
-                if not isinstance(exc_val, InterruptedWaitError | asyncio.CancelledError):
+                    self._rewind(exc_val)
+                if not isinstance(exc_val, _FORESEEN):
                     await self._pause_after_bug(exc_val)
         finally:
             self.control.end()
-        return isinstance(exc_val, InterruptedWaitError)
+        return isinstance(exc_val, InterruptedWaitError | SkippedError)
 
-    def _rewind(self) -> None:
+    def _rewind(self, error: BaseException) -> None:
         consumer = self.control.consumer
         if consumer is None:
             return
@@ -208,6 +214,8 @@ class CommitOffsets(BaseMiddleware[Any, Any]):
         for partition, offset in first_offsets(self.msg).items():
             if partition in owned:
                 consumer.seek(partition, offset)
+        if isinstance(error, SkippedError):
+            self.control.turns.turn_back(consumer, error.gaps)
 
     async def _pause_after_bug(self, error: BaseException) -> None:
         self.metrics.bugs.inc()

@@ -91,8 +91,8 @@ class Consumer:
         """Deal with these records, batch by batch. The offsets are committed when this returns.
 
         Each partition's are applied one after the other. Raises InterruptedWaitError when it had
-        to stop waiting; nothing is lost then, all of them come again, here or at the partitions'
-        next owner.
+        to stop waiting, SkippedError when others are to come before; nothing is lost then, all of
+        them come again, here or at the partitions' next owner.
         """
         lanes = part(records, LANES) if len(records) > self.batch_size else [records]
         # None is left behind at work: the partitions may be another's when this returns.
@@ -152,6 +152,7 @@ class Consumer:
         async def before_commit(connection: Connection, applied: Sequence[Applied]) -> None:
             if self.in_order:
                 gaps[:] = await advance_offsets(connection, [event.record for event in events])
+                self.control.turns.require_tried(gaps)
             await self.breaker.judge(connection, applied)
 
         try:

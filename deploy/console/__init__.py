@@ -14,6 +14,7 @@ from deploy.console import (  # noqa: F401 - they add their commands
     letters,
     processes,
     rights,
+    recovery,
     upkeep,
     whole,
 )

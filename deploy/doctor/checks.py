@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from deploy.doctor.access import check_access
+from deploy.doctor.applied import check_applied
 from deploy.doctor.arrivals import check_arrivals
 from deploy.doctor.broker import check_disks, check_kafka_clock, check_version
 from deploy.doctor.environment import check_environment
@@ -94,6 +95,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Look]]] = {
         **{f"{name} here": partial(check_process, place) for name, place in PLACES.items()},
         "Redis": check_redis,
         "workers": check_workers,
+        "applied offsets": check_applied,
         "other groups": check_other_groups,
         "relay": check_relay,
         "line": check_stops,

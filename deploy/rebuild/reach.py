@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.errors import OperatorError
 from deploy.rebuild.fetch import fetch_first
+from schema.kafka.clerk import time_from_ms
 from schema.kafka.topics import CLERK_EVENTS
 from schema.postgres.statements import read_statements
 from workers.decode import read_event_id
@@ -108,6 +109,7 @@ async def require_reach(
             raise OperatorError(_explain(gone))
     latest = {place: end - 1 for place, end in applied.items() if begins[place] < end}
     await _require_same(connection, consumer, latest)
+    await _require_age(connection, consumer, {p: b for p, b in begins.items() if b < ends[p]})
     return Reach(starts=begins, committed=ours)
 
 
@@ -160,6 +162,20 @@ def _explain(gone: Sequence[Gone]) -> str:
         "Where the ledger was shortened, it is more. To be able to rebuild later, keep the topics"
         f" longer: retention.ms of {' and '.join(_TOPICS)}."
     )
+
+
+async def _require_age(connection: Connection, consumer: AIOKafkaConsumer, begins: Offsets) -> None:
+    """Refuse a Kafka that was lost since the ledger began, though its offsets begin with 0."""
+    oldest: datetime | None = await connection.fetchval(_SQL["find_oldest"], list(_TOPICS))
+    firsts = (await fetch_first(consumer, begins)).values()
+    first = min((time_from_ms(max(record.timestamp, 0)) for record in firsts), default=None)
+    if oldest and (first is None or oldest < first):
+        holds = f"the first record that Kafka holds is of {first}" if first else "Kafka holds none"
+        raise OperatorError(
+            f"The ledger has events from {oldest}, and {holds}: the topics were made anew since."
+            " The tables cannot be rebuilt from them, and nothing was changed. clerkwork reconcile"
+            " --repair makes them as Clerk is."
+        )
 
 
 async def _require_same(

@@ -51,3 +51,7 @@ ORDER BY kept.topic, kept.partition
 -- name: knows_any
 -- Whether the ledger has one of these events at least; by its primary key.
 SELECT EXISTS (SELECT FROM events WHERE event_id = ANY($1::text[]))
+
+-- name: find_oldest
+-- When the oldest event of the ledger that came over these topics was accepted. Reads all of it.
+SELECT min(received_at) FROM events WHERE topic = ANY($1::text[])

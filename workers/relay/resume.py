@@ -36,6 +36,11 @@ async def find_published(connection: Mapping[str, Any], publisher: Publisher) ->
         for topic in CHANGES
         for number in await publisher.list_partitions(topic.name)
     ]
+    return await find_greatest(connection, partitions)
+
+
+async def find_greatest(connection: Mapping[str, Any], partitions: list[TopicPartition]) -> int:
+    """Return the greatest position on these partitions now, or 0. Raises KafkaError."""
     consumer = AIOKafkaConsumer(
         **connection,
         client_id="clerkwork-relay",

@@ -21,7 +21,7 @@ from tests.factories import (
     user_event,
 )
 from tests.waiting import until
-from workers.advance import advance_offsets
+from workers.advance import Gap, advance_offsets
 from workers.app import running_worker
 from workers.halt import Stop, write_stops
 from workers.project import project
@@ -269,4 +269,4 @@ async def test_a_skipped_record_is_seen(database: Database) -> None:
             told.append(await advance_offsets(database, records))  # type: ignore[arg-type]  # a connection all the same
 
     assert told[:3] == [[], [], []]
-    assert [gap._asdict() for gap in told[3]] == [{"topic": TOPIC, "partition": 3, "skipped": 3}]
+    assert told[3] == [Gap(topic=TOPIC, partition=3, skipped=3, applied=10)]

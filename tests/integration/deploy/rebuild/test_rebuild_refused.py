@@ -119,6 +119,19 @@ async def test_a_topic_that_was_made_anew_is_refused(scene: Scene) -> None:
         await scene.rebuild()
 
 
+async def test_a_kafka_that_was_lost_since_is_refused(scene: Scene) -> None:
+    """It holds everything from its first offset on, and yet not what the ledger begins with."""
+    async with scene.worker():
+        await _publish(scene, new_user_id(), at=1, partition=3)
+    await scene.database.execute(
+        "INSERT INTO events SELECT 'msg_before', occurred_at, type, clerk_user_id,"
+        " received_at - interval '1 day', applied_at, outcome, reason, topic, partition, 7"
+        " FROM events"
+    )
+    with pytest.raises(OperatorError, match="the topics were made anew since"):
+        await scene.rebuild()
+
+
 async def test_another_kafka_is_refused(scene: Scene) -> None:
     """The ledger knows none of its records, though there are as many."""
     async with scene.worker():

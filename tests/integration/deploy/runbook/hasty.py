@@ -6,7 +6,9 @@ Run as `python -m` in the place of `workers`.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from workers import count, decode, park
 from workers.__main__ import main
@@ -25,6 +27,15 @@ def _fail_for_some(envelope: Envelope, event_id: str) -> Any:
     return project(envelope, event_id)
 
 
+def _read_wrongly(envelope: Envelope, event_id: str) -> Any:
+    data = bytes(envelope.data).replace(b'"first_name":', b'"first_name":"Nobody","once":')
+    return project(msgspec.structs.replace(envelope, data=msgspec.Raw(data)), event_id)
+
+
+BUGS: Final = {"yes": _fail_for_some, "wrong": _read_wrongly}
+"""What WITH_BUG may say: one that fails, and one that nobody notices."""
+
+
 def _hurry() -> None:
     # By name: what is Final is changed here on purpose.
     for module, name, value in (
@@ -32,8 +43,8 @@ def _hurry() -> None:
         (park, "RETRY_DELAYS", {"10s": 0.2, "1m": 0.3, "10m": 0.4}),
     ):
         setattr(module, name, value)
-    if os.environ.get("WITH_BUG"):
-        setattr(decode, "project", _fail_for_some)  # noqa: B010 - the type is the module's
+    if bug := BUGS.get(os.environ.get("WITH_BUG", "")):
+        setattr(decode, "project", bug)  # noqa: B010 - the type is the module's
 
 
 if __name__ == "__main__":
