@@ -12,6 +12,7 @@ from rich.console import Console
 from deploy.console import (  # noqa: F401 - they add their commands
     clerk,
     letters,
+    people,
     processes,
     upkeep,
     whole,
