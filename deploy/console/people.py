@@ -18,7 +18,7 @@ def erase(
     *,
     now: Flag = False,
     yes: Flag = False,
-    also: tuple[str, ...] = (),
+    also: Annotated[tuple[str, ...], Parameter(negative=())] = (),
 ) -> int:
     """Say where a deleted user still is, in DATABASE_URL and in KAFKA_BOOTSTRAP_SERVERS.
 

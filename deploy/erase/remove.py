@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from deploy.erase.letters import carry, find_obstacles, give_up
-from deploy.erase.rows import erase_rows, look_at_tables, read_applied
+from deploy.erase.rows import erase_rows, forget_statistics, look_at_tables, read_applied
 from deploy.erase.trails import LETTERS, find_hindrances, find_trails, learn_addresses
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ async def remove(servers: Servers, found: Found) -> Removed:
     """Remove somebody who is deleted. Raises KafkaError, and what the driver raises."""
     clerk_id = found.person.clerk_id
     await erase_rows(servers.connection, clerk_id)
+    await forget_statistics(servers.connection)
     behind = await _wait_passed(servers, found.removable)
     ready, obstacles, carried = list["Trail"](), list[str](), 0
     for trail in found.removable:
@@ -112,7 +113,7 @@ async def remove(servers: Servers, found: Found) -> Removed:
 async def _wait_passed(
     servers: Servers, trails: Sequence[Trail]
 ) -> Mapping[TopicPartition, list[str]]:
-    """Wait a while until every group and the database have passed the trails; return who has not."""
+    """Wait a while until all have passed the trails; return who has not, of each partition."""
     give_up_s = time.monotonic() + PASSED_WITHIN_S
     while behind := await _find_behind(servers, trails):
         if time.monotonic() > give_up_s:

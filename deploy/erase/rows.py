@@ -80,6 +80,16 @@ async def erase_rows(connection: Connection, clerk_id: str) -> None:
                     await erase_users(connection, [released])
 
 
+async def forget_statistics(connection: Connection) -> None:
+    """Have PostgreSQL forget what it remembers of values that are gone, to plan queries.
+
+    Raises LockNotAvailableError when others leave no gap.
+    """
+    async for attempt in attempts():
+        with attempt:
+            await connection.execute(_SQL["analyze"])
+
+
 async def read_applied(connection: Connection) -> dict[TopicPartition, int]:
     """Return how far each partition is applied."""
     rows = await connection.fetch(_SQL["read_applied"], [topic.name for topic in SOURCES])

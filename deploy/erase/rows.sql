@@ -29,3 +29,9 @@ SELECT nspname FROM pg_namespace WHERE nspname IN ('rebuild', 'before_rebuild') 
 -- name: read_applied
 -- How far each of these partitions is applied, in the database's own word.
 SELECT topic, partition, next_offset FROM applied_offsets WHERE topic = ANY($1::text[])
+
+-- name: analyze
+-- Forget what the planner remembers of values, by looking at what there is now. Who does not own the
+-- tables is warned, and nothing happens.
+ANALYZE users, user_data, user_names, sessions, posts, outbox, organization_memberships,
+    organization_invitations, dead_letters
