@@ -1,1 +1,1 @@
-"""Where personal data is: every column, record and other place, for how long, and what erases it."""
+"""Where personal data is, in every table, topic and elsewhere, and what erases it."""

@@ -22,9 +22,10 @@ from deploy.stack import running_stack
 from deploy.stack.ports import free_port
 from deploy.system import System, Wishes, describe_system
 from deploy.tokens import mint_token
-from deploy.topics import apply_topics, connected_admin
+from deploy.topics import connected_admin
 from schema.kafka.topics import CHANGES
 from tests.collector import Collector, collecting
+from tests.conftest import Servers, create_topics
 from tests.factories import new_event_id
 from tests.integration.deploy.erase.search import (
     Search,
@@ -39,6 +40,8 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from deploy.stack import Stack
 
 PAGE: Final = ROOT / "deploy/docs/how-to/erase.md"
 HASTE: Final = {
@@ -135,6 +138,12 @@ class Stage:
         search_spans(search, self.collector)
         return search.places
 
+    async def search_topics(self, *texts: str) -> set[str]:
+        """Return wherever one of these texts is in Kafka."""
+        search = Search(*texts)
+        await search_topics(search, self.kafka)
+        return search.places
+
     async def make_haste(self) -> None:
         """Have the change topics compacted from now on."""
         configs = [
@@ -156,14 +165,11 @@ async def opened_stage(data: Path) -> AsyncIterator[Stage]:
     async with collecting() as collector, contextlib.AsyncExitStack() as opened:
         running = running_stack(data=data)
         stack = await asyncio.to_thread(opened.enter_context, running)
-        await migrate(stack.database_url)
-        async with connected_admin({"bootstrap_servers": stack.bootstrap_servers}) as admin:
-            assert await apply_topics(admin) == []
+        await asyncio.gather(migrate(stack.database_url), create_topics(_at(stack)))
         ports = {f"{name}_port": free_port() for name in _PORTS}
         environment = {
             "PATH": os.environ["PATH"],
             "LOG_FORMAT": "json",
-            "LOG_LEVEL": "DEBUG",
             **collector.environment,
         }
         wishes = Wishes(data=data, environment=environment, **ports)
@@ -173,3 +179,7 @@ async def opened_stage(data: Path) -> AsyncIterator[Stage]:
         opened.push_async_callback(database.close)
         http = await opened.enter_async_context(aiohttp.ClientSession())
         yield Stage(system=system, collector=collector, database=database, http=http)
+
+
+def _at(stack: Stack) -> Servers:
+    return Servers(bootstrap_servers=stack.bootstrap_servers, database_url=stack.database_url)
