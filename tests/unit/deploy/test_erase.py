@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,10 @@ from aiokafka import TopicPartition
 
 from deploy import console
 from deploy.erase.person import Person
+from deploy.erase.remove import Found, Removed
+from deploy.erase.rows import Tables
+from deploy.erase.run import _require_deleted
+from deploy.erase.show import tell_consequences, tell_found, tell_removed
 from deploy.erase.trails import READERS, Trail
 from deploy.errors import OperatorError
 from schema.kafka.topics import TOPICS
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
     Record = ConsumerRecord[Any, Any]
 
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ADA = "user_37ZqAda"
 ZOE = "user_37ZqZoe"
 PERSON = Person(ADA).knowing(["ada@example.com", "żółw@example.com"])
@@ -123,3 +129,64 @@ def test_a_change_topic_is_told_null() -> None:
 def test_every_topic_that_is_cut_has_a_reader() -> None:
     """Who must have passed what is removed; change topics are never cut."""
     assert READERS.keys() == {topic.name for topic in TOPICS if topic.retention_days}
+
+
+def _found(*trails: Trail, **tables: Any) -> Found:
+    known = {"status": "deleted", "deleted_at": NOW, "erase_at": None, "email": None}
+    told = {"rows": {}, "copies": (), **known, **tables}
+    return Found(person=PERSON, tables=Tables(**told), trails=trails)
+
+
+def test_whoever_lives_is_not_removed() -> None:
+    """Clerk would bring them back."""
+    with pytest.raises(OperatorError, match="is not deleted. Delete them at Clerk"):
+        _require_deleted(_found(status="active", deleted_at=None))
+    _require_deleted(_found())
+    _require_deleted(_found(status=None, deleted_at=None))
+
+
+@pytest.mark.parametrize(
+    "tables", [{"erase_at": NOW}, {"rows": {"posts": 1}}, {"copies": ("before_rebuild",)}]
+)
+def test_it_is_not_over_while_a_table_has_something(tables: Any) -> None:
+    """Held back, not yet erased, or kept by a rebuild; each is said."""
+    found = _found(**tables)
+
+    assert not found.is_over
+    assert tell_found(found) != tell_found(_found())
+
+
+def test_it_is_over_when_only_compaction_is_left() -> None:
+    """Once null was told."""
+    value = replace(make_record(b"user_37ZqAda", topic="user.changes"), key=ADA.encode())
+    told = _trail("user.changes", value, replace(value, value=None, offset=1))
+
+    assert _found().is_over
+    assert _found(told).is_over
+    assert "compaction takes them" in tell_found(_found(told))[-1]
+    assert not _found(_trail("user.changes", value)).is_over
+    assert "null is not told yet of 1 keys" in tell_found(_found(_trail("user.changes", value)))[-1]
+
+
+def test_what_goes_with_it_is_said_before() -> None:
+    """How many records of others, and what cannot be done afterwards."""
+    theirs = make_record(b"", offset=5, subject=ADA)
+    said = tell_consequences(_found(_trail("clerk.user-events", theirs)))
+
+    assert "From 1 partitions 5 older records of others" in said
+    assert "rebuild refuses" in said
+
+
+def test_what_is_left_says_why() -> None:
+    """Who has yet to pass it, or which letter is in the way."""
+    removed = Removed(
+        cut=1,
+        carried=2,
+        behind={TopicPartition("clerk.org-events", 3): ["theirs", "clerkwork.projector"]},
+        obstacles=["clerk.user-events.dlq/0/7"],
+    )
+    lines = tell_removed(removed)
+
+    assert lines[0] == "1 partitions are cut; 2 letters of others are kept."
+    assert "clerk.org-events/3 is left: clerkwork.projector, theirs has not passed it" in lines[1]
+    assert "clerkwork dlq show clerk.user-events.dlq/0/7" in lines[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.erase.letters import carry, find_obstacles, give_up
-from deploy.erase.trails import Trail
+from deploy.erase.trails import Trail, find_hindrances
+from deploy.topics import connected_admin
 from schema.kafka.headers import read_headers
+from schema.kafka.topics import DESK_GROUP
 from tests.factories import inbound_headers, new_event_id, new_user_id
 from tests.waiting import until
 from workers.index import index
@@ -97,9 +100,10 @@ async def box(bootstrap_servers: str, database: Database, database_url: str) -> 
             bootstrap_servers=bootstrap_servers, enable_auto_commit=False, fetch_max_wait_ms=50
         )
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, enable_idempotence=True)
-        for client in (consumer, producer):
-            await client.start()
-            opened.push_async_callback(client.stop)
+        opened.push_async_callback(consumer.stop)
+        opened.push_async_callback(producer.stop)
+        await consumer.start()
+        await producer.start()
         begins = (await consumer.end_offsets([PLACE]))[PLACE]
         yield Box(database=database, pool=pool, consumer=consumer, producer=producer, begins=begins)
 
@@ -175,3 +179,26 @@ async def test_their_letters_are_given_up_with_an_audit(box: Box, database: Data
 
     assert [tuple(row) for row in audit] == [("purge", 1, person)]
     assert [state for _, state in await box.rows(person)] == ["purged"]
+
+
+async def test_who_has_yet_to_pass_is_named(box: Box, bootstrap_servers: str) -> None:
+    """The group that must pass, unless it has; and any other that is behind."""
+    trail = box.trail(await box.put(new_user_id()))
+    group = f"tests.{uuid.uuid4().hex}"
+    async with connected_admin({"bootstrap_servers": bootstrap_servers}) as admin:
+        alone = await find_hindrances(admin, [trail])
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers, group_id=group, enable_auto_commit=False
+        )
+        await reader.start()
+        try:
+            reader.assign([PLACE])
+            await reader.commit({PLACE: trail.last})
+            behind = await find_hindrances(admin, [trail])
+            await reader.commit({PLACE: trail.end})
+            passed = await find_hindrances(admin, [trail])
+        finally:
+            await reader.stop()
+
+    assert alone == passed == {PLACE: [DESK_GROUP]}
+    assert set(behind[PLACE]) == {DESK_GROUP, group}
