@@ -139,7 +139,7 @@ def _found(*trails: Trail, **tables: Any) -> Found:
 
 def test_whoever_lives_is_not_removed() -> None:
     """Clerk would bring them back."""
-    with pytest.raises(OperatorError, match="is not deleted. Delete them at Clerk"):
+    with pytest.raises(OperatorError, match=r"is not deleted\. Delete them"):
         _require_deleted(_found(status="active", deleted_at=None))
     _require_deleted(_found())
     _require_deleted(_found(status=None, deleted_at=None))
