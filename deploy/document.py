@@ -2,7 +2,8 @@
 
 That is the README's configuration table, from the settings classes, its table of what was measured
 and those of docs/scale.md, from `tests/bench/measured.json`, the references of errors and of
-metrics, the rights in docs/how-to/least-privilege.md, and the dashboards of Grafana.
+metrics, the map of personal data, the rights in docs/how-to/least-privilege.md, and the dashboards
+of Grafana.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from deploy.desk.settings import BrowserDeskSettings
 from deploy.grafana.write import DASHBOARDS, write_dashboard
 from deploy.maintain.run import MaintainSettings
 from deploy.metrics import write_metrics
+from deploy.personal.write import PAGE as PERSONAL
+from deploy.personal.write import with_map
 from deploy.reconcile.settings import ReconcileSettings
 from deploy.rights.page import PAGE as RIGHTS
 from deploy.rights.page import with_tables as with_rights
@@ -107,6 +110,7 @@ if __name__ == "__main__":
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
     ERRORS.write_text(write_reference(), encoding="utf-8")
     METRICS.write_text(write_metrics(), encoding="utf-8")
+    PERSONAL.write_text(with_map(PERSONAL.read_text(encoding="utf-8")), encoding="utf-8")
     for path, dashboard in DASHBOARDS.items():
         path.write_text(write_dashboard(dashboard), encoding="utf-8")
     write_scale()

@@ -12,9 +12,10 @@ from rich.console import Console
 from deploy.console import (  # noqa: F401 - they add their commands
     clerk,
     letters,
+    people,
     processes,
-    rights,
     recovery,
+    rights,
     upkeep,
     whole,
 )

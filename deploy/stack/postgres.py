@@ -44,6 +44,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "max_connections": "200",
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # a row that a constraint refuses is somebody's
 }
 
 # Backends notice the crash of their server within moments; until then it cannot start again.
