@@ -20,7 +20,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the last that Python and PostgreSQL both can hold."""
 
-
 _FLOAT_BELOW_MS: Final = 2**31 * 1000
 """Up to then a float holds seconds with more than six exact decimals."""
 
