@@ -57,7 +57,7 @@ _RAW: Final = (
     *(r'"\ud800"', r'"\udfff\ud800"', r'"\u0000"', r'"a\u0000b"', '"\x00"', r'"\x"', '"'),
 )
 """What no writer of JSON makes."""
-_ODD: Final = (
+_ODD: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63, 10**30, 1.5, -1e308, ""),
     *(" ", "user_", "user_" + "a" * 129, "\u202e", "\x7f\x1b[2J", "é" * 400, "😀", [], {}, [[]]),
     *({"user_id": SECRET_TEXT}, [None], [{}], {SECRET_TEXT: 1}, SECRET_TEXT, "a" * 5000),

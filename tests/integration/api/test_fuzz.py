@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.integration.api.conftest import Client, Serve
 
-QUESTIONS: Final = 600
+QUESTIONS: Final = 400
 AT_ONCE: Final = 20
 PATHS: Final = (
     *("/v1/me", "/v1/users", "/v1/posts", "/v1/changes", "/v1/openapi.json", "/docs", "/nothing"),
@@ -37,7 +37,7 @@ VALUES: Final = (
 HEADERS: Final = ("If-None-Match", "Prefer", "Last-Event-ID", "Accept", "Cookie", "X-Request-ID")
 SAYS: Final = (
     *("", "*", '"a"', 'W/"a", "b"', "wait=0", "wait=99999999999", "text/event-stream;q=x"),
-    *("application/json", "__session=a.b.c; =; ;", "x" * 3000, "\x7f", "\u00ff", '"', "wait=1;"),
+    *("application/json", "__session=a.b.c; =; ;", "x" * 3000, "\u00ff", '"', "wait=1;"),
 )
 
 
