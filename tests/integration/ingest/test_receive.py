@@ -187,11 +187,9 @@ async def test_a_flood_of_forgeries_does_not_keep_clerk_out(client: Client) -> N
     """Also where both have one address and Clerk has not been heard before."""
     body = user_event(new_user_id(), at=0)
     forged = sign(body) | {"svix-signature": "v1,AAAA"}
-    for _ in range(60):
-        await _post(client, body, forged)
+    await asyncio.gather(*(_post(client, body, forged) for _ in range(60)))
 
     async def deliver() -> int:
-        await _post(client, body, forged)
         return (await _post(client, body, sign(body)))[0]
 
     assert await until(deliver, lambda status: status == 202) == 202
