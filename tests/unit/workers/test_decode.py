@@ -138,3 +138,16 @@ def test_headers_that_no_kafka_wrote_make_no_place() -> None:
     record = make_record(make_body("user.created"), headers=headers, partition=3, offset=9)
 
     assert decode(record).event_id == "clerk.user-events-3-9"
+
+
+@pytest.mark.parametrize(
+    "sample", ["user.updated", "organization.updated", "organizationMembership.updated"]
+)
+def test_metadata_that_is_no_text_is_named(sample: str) -> None:
+    """No webhook of Clerk's can have it; a record of another program's can, and is nobody's bug."""
+    body = make_body(sample, public_metadata={"a": "here"}).replace(b"here", b"\xff\xfe")
+    event = decode(make_record(body))
+
+    assert event.error_class == "poison.decode"
+    assert event.reason
+    assert event.reason.startswith("$.data.public_metadata: ")
