@@ -119,7 +119,11 @@ class Gate:
         Raises UnauthenticatedError, KeysUnavailableError, DatabaseUnavailableError, or HttpError
         403 for who is banned or gone, and for a machine without the scope.
         """
-        return await self._admit(request, public=False)
+        return await self._admit(request, machines=True, public=False)
+
+    async def admit_user(self, request: web.Request) -> Viewer:
+        """Return which user wants to see something. Raises as `admit`; machines are no users."""
+        return await self._admit(request, machines=False, public=False)
 
     async def admit_for_public(self, request: web.Request) -> Viewer:
         """Return who wants to see what a cache may answer, also while the database is away.
@@ -127,15 +131,15 @@ class Gate:
         Then their standing is what was known last, or that of any user. Raises as `admit` but for
         DatabaseUnavailableError.
         """
-        return await self._admit(request, public=True)
+        return await self._admit(request, machines=True, public=True)
 
     def forget(self, user_id: UUID) -> None:
         """Read anew what this user may do: something of theirs has changed."""
         self._standings.forget(user_id)
 
-    async def _admit(self, request: web.Request, *, public: bool) -> Viewer:
+    async def _admit(self, request: web.Request, *, machines: bool, public: bool) -> Viewer:
         try:
-            caller = await request.app[AUTHENTICATOR].authenticate(request, machines=True)
+            caller = await request.app[AUTHENTICATOR].authenticate(request, machines=machines)
             if caller.is_machine:
                 if READ_SCOPE not in caller.scopes:
                     raise InsufficientScopeError

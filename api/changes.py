@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from api.admit import GATE
 from api.answers.events import CHANGES, ChangePage
 from api.database import POOL
 from api.declare import ADMISSION, LIMIT, PAGED
@@ -16,7 +17,6 @@ from api.present import encode, present_changes
 from api.resume import next_position, read_on
 from api.stream import STREAMS
 from schema.http.endpoints import Answer, Endpoint, Parameter
-from schema.http.tokens.callers import AUTHENTICATOR
 
 if TYPE_CHECKING:
     from api.page import ChangesPage
@@ -29,7 +29,7 @@ LAST_EVENT_ID: Final = "Last-Event-ID"
 
 async def show_changes(request: web.Request) -> web.StreamResponse:
     """Answer with the changes that the caller may see, in their order: a page or a stream."""
-    caller = await request.app[AUTHENTICATOR].authenticate(request)
+    caller = (await request.app[GATE].admit_user(request)).caller
     page = parse_changes_page(request.query.items())
     if request.method == "GET" and wants_stream(request.headers.get("Accept", "")):
         return await _stream(request, caller, page)

@@ -87,7 +87,7 @@ def read_arrival(record: ConsumerRecord[Any, Any]) -> Arrival | None:
 def _read_time(text: str | None) -> int | None:
     try:
         return round(datetime.fromisoformat(text or "").timestamp() * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

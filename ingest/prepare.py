@@ -19,6 +19,7 @@ from schema.kafka.clerk import (
     NOTHING,
     Envelope,
     MalformedEventError,
+    Name,
     Subject,
     occurred_at,
     read_envelope,
@@ -51,7 +52,7 @@ class _Whole(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     data: Subject
     timestamp: int | None = None
-    instance_id: str | None = None
+    instance_id: Name | None = None
 
 
 _WHOLE: Final = msgspec.json.Decoder(_Whole)
@@ -92,12 +93,9 @@ def prepare(delivery: Delivery, *, instance_id: str | None) -> Prepared:
 
 def _prepare_by_steps(delivery: Delivery, *, instance_id: str | None) -> Prepared:
     """Return the record, and where anything is wrong with the event, name what is wrong first."""
+    value = redact(delivery.body)
     try:
         envelope = read_envelope(delivery.body)
-        value = redact(delivery.body) if envelope.type in REDACTED_TYPES else delivery.body
-    except MalformedEventError as error:
-        return _quarantine(delivery, value=delivery.body, code="UNREADABLE_EVENT", error=error)
-    try:
         if not _is_ours(envelope, instance_id):
             foreign = MalformedEventError("$.instance_id", "not the instance served here")
             return _quarantine(delivery, value=value, code="FOREIGN_INSTANCE", error=foreign)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from schema.kafka.clerk import time_from_ms
+from schema.kafka.clerk import MAX_MS, time_from_ms
 from schema.kafka.topics import RETRY_DELAYS
 from schema.postgres.statements import read_statements
 from workers.collapse import columns
@@ -83,7 +83,8 @@ def _event_row(applied: Applied, erased: Container[str | None]) -> EventRow:
     event, record = applied.event, applied.event.record
     nameless = event.clerk_user_id in erased and event.type not in _ENDS
     user = None if nameless else event.clerk_user_id
-    received_at = time_from_ms(max(record.timestamp, 0))
+    # Any producer can write any time; what no calendar holds must not stop the others.
+    received_at = time_from_ms(min(max(record.timestamp, 0), MAX_MS))
     return EventRow(
         *(event.event_id, event.occurred_at, event.type, user, received_at),
         *(applied.outcome, applied.reason, record.topic, record.partition, record.offset),

@@ -99,7 +99,10 @@ def read_json(raw: msgspec.Raw, field: str) -> str:
         raise MalformedEventError(field, f"longer than {MAX_METADATA_BYTES} bytes")
     if _SUSPICIOUS.search(text):
         _reject_inside(text, field)
-    return EMPTY_JSON if text == b"null" else text.decode()
+    try:
+        return EMPTY_JSON if text == b"null" else text.decode()
+    except UnicodeDecodeError:  # no parser has looked inside yet
+        raise MalformedEventError(field, "not UTF-8") from None
 
 
 def _reject_inside(text: bytes, field: str) -> None:

@@ -44,5 +44,5 @@ def read_due(record: ConsumerRecord[Any, Any]) -> float:
     """Return when a record is due, in seconds since 1970; at once where it does not say."""
     try:
         return datetime.fromisoformat(read_headers(record.headers)["x-retry-at"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return 0.0

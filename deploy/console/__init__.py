@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
 from deploy.console import (  # noqa: F401 - they add their commands
     clerk,
     letters,
@@ -21,6 +19,7 @@ from deploy.console import (  # noqa: F401 - they add their commands
 )
 from deploy.console.groups import app
 from deploy.errors import explain
+from deploy.terminal import complain
 
 __all__ = ["app", "main"]
 
@@ -33,5 +32,5 @@ def main() -> None:
         reason = explain(error)
         if reason is None:
             raise
-        Console(stderr=True, soft_wrap=True).print(reason, markup=False, highlight=False)
+        complain(reason)
         sys.exit(1)

@@ -6,7 +6,9 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import msgspec
 
 from deploy.desk.database import DATABASE
 from deploy.desk.find import events as find
@@ -23,6 +25,7 @@ from deploy.errors import OperatorError
 from deploy.letters.select import read_moment
 from schema.http.tokens.claims import CLERK_USER_ID
 from schema.kafka.changes import is_canary
+from schema.kafka.clerk import MAX_MS
 from schema.postgres.tables.ledger import OUTCOMES
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ _EVENT_ID: Final = re.compile(r"\S{1,200}")
 class Before(NamedTuple):
     """The moment before which a page of arrivals begins, in milliseconds since 1970."""
 
-    ms: int
+    ms: Annotated[int, msgspec.Meta(le=MAX_MS)]
 
 
 @dataclass(kw_only=True)

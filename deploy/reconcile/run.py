@@ -28,6 +28,7 @@ from deploy.reconcile.settings import ReconcileSettings
 from deploy.reconcile.settle import Patience, note_mended, settle
 from deploy.reconcile.show import MOST_SHOWN, show, show_json
 from deploy.reconcile.sweep import Swept, sweep, sweep_changes
+from deploy.terminal import complain
 from schema.ops.logs import configure_logs
 from schema.ops.metrics import DRIFT_KINDS
 from schema.ops.settings import read_settings
@@ -182,7 +183,7 @@ def run_reconcile(wishes: Wishes, console: Console) -> int:
 
 
 def _refuse(reason: str) -> int:
-    Console(stderr=True, soft_wrap=True).print(reason, markup=False, highlight=False)
+    complain(reason)
     return ExitCode.UNFINISHED
 
 

@@ -47,7 +47,8 @@ class Installation:
         if self.account is None or directory.stat().st_uid == self.account.uid:
             return
         for path in [directory, *directory.rglob("*")]:
-            os.chown(path, self.account.uid, self.account.gid)
+            # Not what a link leads to: whoever wrote it may want to own that.
+            os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
     def why_not(self) -> str:
         """Return what keeps the account from running the programs, "" for nothing."""
@@ -120,7 +121,11 @@ def _copied(packaged: Path, place: Path) -> Path:
     """Return the copy below the place; make it, in one step, when it is missing."""
     target = place / f"postgresql-{importlib.metadata.version(WHEEL)}"
     place.mkdir(parents=True, exist_ok=True)
-    place.chmod(0o755)  # fails when the place is another's
+    # In a directory for all, anybody may have been there first, with programs of their own.
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(f"{place} is another's")
+    place.chmod(0o755)
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=place) as scratch:
             _copy(packaged, Path(scratch, "whole"))

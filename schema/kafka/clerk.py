@@ -20,7 +20,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the last that Python and PostgreSQL both can hold."""
 
-
 _FLOAT_BELOW_MS: Final = 2**31 * 1000
 """Up to then a float holds seconds with more than six exact decimals."""
 
@@ -35,6 +34,9 @@ Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2048)]
 
 Address: TypeAlias = Annotated[str, msgspec.Meta(max_length=320)]
 """An e-mail address: 64 characters, @, 255 (RFC 3696, section 3); longer ones fit no index."""
+
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+"""What names somebody, before it is known to be an id: it fits a record's key and headers."""
 
 EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
 NOTHING: Final = msgspec.Raw(b"")
@@ -60,16 +62,16 @@ class UnreadableEventError(MalformedEventError):
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """A user or organization named inside `data`."""
 
-    user_id: str | None = None
-    organization_id: str | None = None
+    user_id: Name | None = None
+    organization_id: Name | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """The ids in `data` that say whom an event is about; `""` means missing."""
 
-    id: str | None = None
-    user_id: str | None = None
-    organization_id: str | None = None
+    id: Name | None = None
+    user_id: Name | None = None
+    organization_id: Name | None = None
     public_user_data: Reference | None = None
     payer: Reference | None = None
     updated_at: msgspec.Raw = NOTHING
@@ -83,7 +85,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     data: msgspec.Raw
     timestamp: int | None = None
     """When it happened: milliseconds since 1970, seconds in some of Clerk's examples."""
-    instance_id: str | None = None
+    instance_id: Name | None = None
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

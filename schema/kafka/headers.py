@@ -217,17 +217,45 @@ def without_failure(raw: Iterable[tuple[str, bytes | None]]) -> RawHeaders:
     return [(name, value or b"") for name, value in raw if not _FAILURE_NAMES.fullmatch(name)]
 
 
+_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_GROUP: Final = re.compile(r"[ -~]{1,255}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
+_INT32: Final = 2**31
+_INT64: Final = 2**63
+
+
 def read_origin(raw: Iterable[tuple[str, bytes | None]]) -> Origin | None:
-    """Return where a record that failed before was first read, None where it does not say."""
+    """Return where a record that failed before was first read, None where it does not say.
+
+    Whoever wrote the headers: what it returns fits the ledger, an index and other headers.
+    """
     headers = read_headers(raw)
     try:
         return Origin(
-            topic=headers["x-original-topic"],
-            partition=int(headers["x-original-partition"]),
-            offset=int(headers["x-original-offset"]),
-            timestamp_ms=int(headers["x-original-timestamp"]),
-            group=headers["x-consumer-group"],
-            first_failed_at=datetime.fromisoformat(headers["x-first-failed-at"]),
+            topic=_match(_TOPIC, headers["x-original-topic"]),
+            partition=_read_number(headers["x-original-partition"], below=_INT32),
+            offset=_read_number(headers["x-original-offset"], below=_INT64),
+            timestamp_ms=_read_number(headers["x-original-timestamp"], below=_INT64),
+            group=_match(_GROUP, headers["x-consumer-group"]),
+            first_failed_at=_read_moment(headers["x-first-failed-at"]),
         )
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _match(pattern: re.Pattern[str], text: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ValueError("nothing that a Kafka has")
+    return text
+
+
+def _read_number(text: str, *, below: int) -> int:
+    number = int(_match(_NUMBER, text))
+    if not -1 <= number < below:  # Kafka says -1 where it does not know
+        raise ValueError("no number of Kafka's")
+    return number
+
+
+def _read_moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

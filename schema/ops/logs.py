@@ -6,6 +6,7 @@ data, no tokens, no secrets.
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -19,7 +20,9 @@ from schema.ops.lines import Lines
 from schema.ops.settings import TracedSettings
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, Processor, WrappedLogger
+    from typing import TextIO
+
+    from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
     from schema.ops.settings import ProcessSettings
 
@@ -157,10 +160,35 @@ def _trace() -> Processor:
 def _console_ending() -> list[Processor]:
     renderer = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
-        # The default one prints local variables: whole payloads, personal data and all.
-        exception_formatter=structlog.dev.plain_traceback,
+        exception_formatter=_write_traceback,
     )
-    return [renderer, _encode_line]
+    return [_disarm, renderer, _encode_line]
+
+
+_ARMLESS: Final = {
+    number: f"\\x{number:02x}"
+    for number in (*range(0x20), *range(0x7F, 0xA0))
+    if number not in b"\t\n"
+}
+"""What moves the cursor, colours or clears a terminal -> how it is written instead."""
+
+
+def _disarm(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Let no text of a library's steer the terminal or begin a line; our own values are quoted."""
+    said = str(event["event"])
+    if not said.isprintable():
+        event["event"] = said.translate(_ARMLESS).replace("\n", "\n    ")
+    return event
+
+
+def _write_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback without local variables: those are whole payloads, personal data and all.
+
+    What an exception says may be a stranger's words.
+    """
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, exc_info)
+    stream.write(plain.getvalue().translate(_ARMLESS).replace("\n", "\n    "))
 
 
 def _encode_line(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:

@@ -243,6 +243,6 @@ _ROLE: Final = msgspec.json.Decoder(_Role | None)
 def _role(user: User, *, at: str) -> str:
     try:
         metadata = _ROLE.decode(user.public_metadata)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise MalformedEventError(f"{at}.public_metadata", "not a JSON object") from None
     return "admin" if metadata and metadata.role == "admin" else "user"

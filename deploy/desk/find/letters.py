@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import msgspec
 
 from deploy.letters.select import over_matching
 from schema.postgres.statements import read_statements
@@ -28,7 +30,7 @@ class After(NamedTuple):
 
     dead_at: datetime
     topic: str
-    partition: int
+    partition: Annotated[int, msgspec.Meta(lt=2**31)]
     offset: int
 
 

@@ -101,6 +101,28 @@ async def test_a_change_says_what_it_is(client: Client, outbox: Outbox) -> None:
     assert body["next_cursor"] == encode_position(position)
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_a_session_that_has_ended_reads_no_changes(
+    client: Client, users: Users, accept: str
+) -> None:
+    """Its token is good for some seconds still; neither a page nor a stream is given for it."""
+    await users.add("user_1")
+    await users.connection.execute(
+        """
+        INSERT INTO sessions (id, clerk_id, user_id, status, created_at, updated_at,
+            version, version_timestamp, version_event_id)
+        VALUES ($1, 'sess_1', $2, 'revoked', now(), now(), 1, 1, 'msg_1')
+        """,
+        *(derive_id("sess_1"), derive_id("user_1")),
+    )
+
+    response = await client.get("/v1/changes", by="user_1", Accept=accept)
+    error = (await response.json())["error"]
+
+    assert response.status == 401
+    assert error["details"] == {"reason": "session_ended"}
+
+
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
 @pytest.mark.parametrize("by", ["user_1", "user_9"])
 async def test_pages_are_in_order_and_miss_nothing(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
 from multidict import MultiDict
 
+from deploy.desk.events import Before
+from deploy.desk.find.letters import After
 from deploy.desk.find.pipeline import per_minute
 from deploy.desk.parse import (
     read_cursor,
@@ -123,6 +126,44 @@ def test_cursors_come_back() -> None:
     for broken in ("x", "e30", cursor[:-3], "ä", write_cursor(1)):
         with pytest.raises(HttpError, match="does not lead"):
             read_cursor(MultiDict(cursor=broken), Behind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Behind, "[" * 3000),
+        (Behind, '["2026-01-01T00:00:00Z", "a\\u0000"]'),
+        (Behind, '["2026-01-01T00:00:00", "no zone"]'),
+        (Behind, '["0001-01-01T00:00:00+23:59", "before all time"]'),
+        (Behind, '["9999-12-31T23:59:59-23:59", "after it"]'),
+        (After, '["2026-01-01T00:00:00Z", "t", 2147483648, 1]'),
+        (After, '["2026-01-01T00:00:00Z", "t", 1, 9223372036854775808]'),
+        (After, '["2026-01-01T00:00:00Z", "t", -1, 1]'),
+        (Before, "[253402300800000]"),
+    ],
+)
+def test_a_cursor_that_nothing_can_be_sought_with_is_refused(kind: type, said: str) -> None:
+    """Anybody can write one; neither PostgreSQL nor Kafka is asked."""
+    cursor = base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+
+    with pytest.raises(HttpError, match="does not lead"):
+        read_cursor(MultiDict(cursor=cursor), kind)
+
+
+@pytest.mark.parametrize(
+    ("topic", "partition", "offset"),
+    [
+        ("t", "9" * 10, "1"),
+        ("t", "1", "9" * 25),
+        ("t\0", "1", "1"),
+        ("t", "-1", "1"),
+        ("t", "²", "1"),
+    ],
+)
+def test_a_place_that_no_letter_can_have_is_none(topic: str, partition: str, offset: str) -> None:
+    """The address says so, not PostgreSQL."""
+    with pytest.raises(HttpError, match="no such letter"):
+        read_place_of({"topic": topic, "partition": partition, "offset": offset})
 
 
 def test_questions_about_letters_are_repeated() -> None:

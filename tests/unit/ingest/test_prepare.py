@@ -148,6 +148,48 @@ def test_quarantine_keeps_no_codes() -> None:
     assert b"424242" not in (prepared.record.value or b"")
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"timestamp": "today"},
+        {"data": {"user_id": 7, "body": "424242"}},
+        {"data": [{"body": "424242"}]},
+        {"data": {"user_id": "u", "body": "424242", "name": "\ud800"}},
+        {"\ud800": 1},
+    ],
+)
+def test_what_is_wrong_with_an_event_keeps_no_code_in_it(broken: dict[str, object]) -> None:
+    """Its type is asked before anything else is."""
+    event = {"type": "email.created", "data": {"user_id": "u", "body": "424242"}} | broken
+
+    prepared = _prepare(json.dumps(event).encode())
+
+    assert prepared.status == "quarantined"
+    assert b"424242" not in (prepared.record.value or b"")
+    assert read_headers(prepared.record.headers)["x-redacted"] == "true"
+
+
+def test_taking_codes_out_changes_nothing_else() -> None:
+    """Numbers stay as they were written, also those that no float holds."""
+    body = b'{"type":"sms.created","data":{"user_id":"u","a":1e999,"b":1.10,"message":"424242"}}'
+
+    prepared = _prepare(body)
+
+    assert prepared.status == "accepted"
+    assert prepared.record.value == body.replace(b'"424242"', b"null")
+
+
+@pytest.mark.parametrize("field", [b'"id":"%s"', b'"id":"x","user_id":"%s"'])
+def test_a_name_that_fits_no_header_is_quarantined(field: bytes) -> None:
+    """A key and headers of half a megabyte each would make a record that no broker takes."""
+    body = b'{"type":"sms.created","data":{' + field % (b"x" * 400_000) + b"}}"
+
+    prepared = _prepare(body)
+
+    assert prepared.status == "quarantined"
+    assert prepared.record.key == b"msg_1"
+
+
 @pytest.mark.parametrize("instance_id", [None, INSTANCE])
 def test_events_of_our_instance_are_accepted(instance_id: str | None) -> None:
     """Without a configured instance every instance is ours."""

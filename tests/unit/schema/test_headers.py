@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from schema.kafka.headers import (
     Failure,
     Origin,
     read_headers,
+    read_origin,
     read_position,
     without_failure,
     write_change_headers,
@@ -27,6 +30,38 @@ ORIGIN = Origin(
     group="clerkwork.projector",
     first_failed_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
+
+
+def test_an_origin_is_read_as_it_was_written() -> None:
+    """Also of a record whose time Kafka does not know."""
+    for origin in (ORIGIN, replace(ORIGIN, timestamp_ms=-1)):
+        failure = Failure(error_class="poison.decode", error_code="X", message="")
+
+        assert read_origin(write_failure_headers(failure, origin)) == origin
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-original-topic", b"a\x00b"),
+        ("x-original-topic", b"\x1b[2J"),
+        ("x-original-topic", b"t" * 250),
+        ("x-original-partition", b"2147483648"),
+        ("x-original-partition", b"-2"),
+        ("x-original-offset", b"9223372036854775808"),
+        ("x-original-offset", b"9" * 5000),
+        ("x-original-timestamp", "١٢".encode()),
+        ("x-consumer-group", b"g" * 256),
+        ("x-consumer-group", b""),
+        ("x-first-failed-at", b"0001-01-01T00:00:00+23:59"),
+        ("x-first-failed-at", b"yesterday"),
+    ],
+)
+def test_an_origin_that_no_kafka_has_is_none(name: str, value: bytes) -> None:
+    """Whoever wrote it: the ledger's keys and other records' headers are made of it."""
+    failure = Failure(error_class="poison.decode", error_code="X", message="")
+
+    assert read_origin([*write_failure_headers(failure, ORIGIN), (name, value)]) is None
 
 
 @given(st.text(max_size=2000))

@@ -146,3 +146,19 @@ async def test_no_more_lines_are_kept_than_that() -> None:
 
 async def _read(stream: io.BytesIO) -> bytes:
     return stream.getvalue()
+
+
+def test_no_text_of_a_library_steers_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does what an exception says; and nothing that they say looks like a line of ours."""
+    log = _configure(monkeypatch, "console")
+    log.info("told", route="/\x1b[2J\n2026-01-01 [info] forged")
+    logging.getLogger("somebody.else").warning("\x1b[2J\x9b2J\rx\n2026-01-01 [info] forged")
+    log.error("failed", exc_info=ValueError("\x1b]0;title\x07\n2026-01-01 [info] forged"))
+    said = capsys.readouterr().err
+
+    assert not set(said) & set("\x1b\x07\x9b\r")
+    assert "x1b[2J" in said
+    assert [line for line in said.splitlines() if line.startswith("2026-01-01")] == []
+    assert said.count("forged") == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.kafka.clerk import EPOCH
+from schema.kafka.headers import Failure, Origin, write_failure_headers
 from tests.factories import LOOKS, make_body, make_record
 from workers.decode import decode
 from workers.project import PROJECTIONS
+from workers.record import Applied, _event_row
 
 
 def test_what_the_ledger_keeps_is_read(sample: dict[str, bytes]) -> None:
@@ -110,3 +113,41 @@ def test_a_backslash_before_u0000_is_no_nul() -> None:
 def test_no_record_raises(body: bytes | None, headers: list[tuple[str, bytes | None]]) -> None:
     """Any bytes in value and headers become an event."""
     assert decode(make_record(body, headers=headers)).event_id
+
+
+@pytest.mark.parametrize("timestamp", [-1, 2**62, -(2**62)])
+def test_a_time_that_no_calendar_holds_stops_nobody(timestamp: int) -> None:
+    """Producers choose the times of their records; the ledger takes every one."""
+    record = replace(make_record(make_body("user.created")), timestamp=timestamp)
+
+    assert _event_row(Applied(decode(record), "applied"), ()).received_at.year in {1970, 9999}
+
+
+def test_headers_that_no_kafka_wrote_make_no_place() -> None:
+    """The place that stands for a missing id is one that the ledger can keep."""
+    failure = Failure(error_class="bug", error_code="X", message="")
+    origin = Origin(
+        topic="a\x00b",
+        partition=0,
+        offset=0,
+        timestamp_ms=0,
+        group="g",
+        first_failed_at=EPOCH,
+    )
+    headers = write_failure_headers(failure, origin)
+    record = make_record(make_body("user.created"), headers=headers, partition=3, offset=9)
+
+    assert decode(record).event_id == "clerk.user-events-3-9"
+
+
+@pytest.mark.parametrize(
+    "sample", ["user.updated", "organization.updated", "organizationMembership.updated"]
+)
+def test_metadata_that_is_no_text_is_named(sample: str) -> None:
+    """No webhook of Clerk's can have it; a record of another program's can, and is nobody's bug."""
+    body = make_body(sample, public_metadata={"a": "here"}).replace(b"here", b"\xff\xfe")
+    event = decode(make_record(body))
+
+    assert event.error_class == "poison.decode"
+    assert event.reason
+    assert event.reason.startswith("$.data.public_metadata: ")
