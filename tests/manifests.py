@@ -95,7 +95,7 @@ def build(folder: Path) -> Manifests:
 
     Raises AssertionError, with its words, where it refuses, or warns of something.
     """
-    kubectl = _find_kubectl()
+    kubectl = find_kubectl()
     built = subprocess.run(  # noqa: S603  # a fixed command, a folder of ours
         (kubectl, "kustomize", str(folder)), check=False, capture_output=True, text=True, timeout=60
     )
@@ -110,7 +110,8 @@ def overlay(name: str) -> Manifests:
 
 
 @cache
-def _find_kubectl() -> str:
+def find_kubectl() -> str:
+    """Return the path of one that has kustomize 5; skips the test where there is none."""
     kubectl = find_program("kubectl", package="kubernetes-client")
     asked = subprocess.run(  # noqa: S603  # the same
         (kubectl, "version", "--client", "--output=json"),

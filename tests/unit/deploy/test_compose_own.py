@@ -19,6 +19,8 @@ from jsonschema import Draft202012Validator
 from api.settings import ApiSettings
 from deploy.canary.settings import CanarySettings
 from deploy.desk.settings import BrowserDeskSettings
+from deploy.maintain.run import MaintainSettings
+from deploy.reconcile.settings import ReconcileSettings
 from ingest.settings import IngestSettings
 from schema.ops.settings import DatabaseSettings, KafkaSettings, read_settings
 from workers.relay.settings import RelaySettings
@@ -42,7 +44,11 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "api": ApiSettings,
     "canary": CanarySettings,
     "desk": BrowserDeskSettings,
+    "maintain": MaintainSettings,
+    "reconcile": ReconcileSettings,
 }
+UPKEEP = ("maintain", "reconcile")
+BOTH = tuple(name for name in SETTINGS if name not in UPKEEP)
 OPERATOR = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka.example.com:9093",
     "CLERK_JWKS_URL": "https://clerk.example.com/.well-known/jwks.json",
@@ -50,6 +56,7 @@ OPERATOR = {
 """The least that an operator has to set."""
 
 SECRETS = {
+    "CLERK_SECRET_KEY": "sk_live_0123456789",
     "CLERK_WEBHOOK_SIGNING_SECRET": "whsec_" + b64encode(b"0123456789abcdef01234567").decode(),
     "DATABASE_URL": "postgresql://worker_a:secret@postgres.example.com/clerkwork",
     "KAFKA_SASL_PASSWORD": "secret",
@@ -88,16 +95,19 @@ def test_the_file_follows_the_published_schema() -> None:
 
 
 def test_the_processes_are_those_of_the_other_file() -> None:
-    """All but the servers and those who look on; nobody has a profile."""
+    """All but the servers and those who look on, and besides them what cron runs, by name."""
     assert SERVICES.keys() == SETTINGS.keys()
     assert BUNDLED["services"].keys() - SERVICES.keys() == {
         *("kafka", "postgres"),
         *("prometheus", "grafana"),
     }
-    assert all("profiles" not in each for each in SERVICES.values())
+    assert {name for name, each in SERVICES.items() if "profiles" in each} == set(UPKEEP)
+    for name in UPKEEP:
+        assert SERVICES[name]["restart"] == "no"
+        assert SERVICES[name]["read_only"] is True
 
 
-@pytest.mark.parametrize("service", SETTINGS)
+@pytest.mark.parametrize("service", BOTH)
 def test_a_process_runs_as_in_the_other_file(service: str) -> None:
     """The same command, probe, bounds and ports; what differs is where servers and secrets are."""
     differing = {"environment", "secrets", "volumes", "depends_on", "build"}
@@ -109,7 +119,7 @@ def test_a_process_runs_as_in_the_other_file(service: str) -> None:
     }
 
 
-@pytest.mark.parametrize("service", SETTINGS)
+@pytest.mark.parametrize("service", BOTH)
 def test_it_waits_for_what_is_here(service: str) -> None:
     """As in the other file, but for the servers; the API, which has no Kafka, for tables alone."""
     bundled = BUNDLED["services"][service].get("depends_on", {})
