@@ -83,6 +83,19 @@ def test_doors_are_open_to_namespaces_that_say_so() -> None:
     assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
 
 
+def test_the_doors_are_where_they_listen() -> None:
+    """Who reaches a door by its number reaches the port that it listens on."""
+    rules = {
+        rule["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/name"]: rule["ports"]
+        for rule in policy("reaches-doors")["egress"]
+    }
+
+    assert rules.keys() == {"ingest", "api"}
+    for name, ports in rules.items():
+        (listens,) = overlay("production").pods[name].container["ports"]
+        assert ports == [{"protocol": "TCP", "port": listens["containerPort"]}]
+
+
 def test_the_outside_sees_no_probes() -> None:
     """An Ingress leads to webhooks and to the API, not to /metrics."""
     paths = [

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import CertificateBuilder, Name, NameAttribute
+from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from api.settings import ApiSettings
@@ -55,7 +61,7 @@ PORTS = {
 SECRETS = {
     "CLERK_SECRET_KEY": "sk_live_0123456789",
     "CLERK_WEBHOOK_SIGNING_SECRET": "whsec_" + b64encode(b"0123456789abcdef01234567").decode(),
-    "DATABASE_URL": "postgresql://worker_a:secret@postgres.example.com/clerkwork?sslmode=verify-full",
+    "DATABASE_URL": "postgresql://worker_a:secret@postgres.example.com/clerkwork",
     "KAFKA_SASL_PASSWORD": "secret",
     "KAFKA_SASL_USERNAME": "clerkwork",
     "REDIS_URL": "rediss://redis.example.com",
@@ -64,6 +70,25 @@ SECRETS = {
 
 ELSEWHERE = {"CLERKWORK_SECRETS_DIR", "HTTP_DRAIN_S"}
 """Read, though no field of the settings class says so."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file with an authority's certificate, which settings may want to read."""
+    key = generate_private_key(SECP256R1())
+    name = Name([NameAttribute(NameOID.COMMON_NAME, "an authority")])
+    now = datetime.now(UTC)
+    made = CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=now,
+        not_valid_after=now + timedelta(days=1),
+    ).sign(key, SHA256())
+    file = tmp_path_factory.mktemp("authorities") / "kafka-ca.crt"
+    file.write_bytes(made.public_bytes(Encoding.PEM))
+    return str(file)
 
 
 def is_secret(annotation: Any) -> bool:
@@ -134,7 +159,11 @@ def test_secrets_are_read_from_where_they_are_mounted(process: str, manifests: M
 @pytest.mark.parametrize("process", SETTINGS)
 @pytest.mark.parametrize("left_out", [set(), {"REDIS_URL", "CLERK_SECRET_KEY"}])
 def test_what_it_gets_makes_valid_settings(
-    process: str, left_out: set[str], manifests: Manifests, monkeypatch: pytest.MonkeyPatch
+    process: str,
+    left_out: set[str],
+    manifests: Manifests,
+    authority: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It starts with its secrets, with or without those that need not be there."""
     secrets = {
@@ -145,6 +174,8 @@ def test_what_it_gets_makes_valid_settings(
     if process == "console":
         secrets["CLERK_SECRET_KEY"] = SECRETS["CLERK_SECRET_KEY"]  # only what asks Clerk needs it
     given = {**manifests.settings_of(process), **secrets}
+    if "KAFKA_SSL_CAFILE" in given:
+        given["KAFKA_SSL_CAFILE"] = authority  # here it is elsewhere than in a pod
     monkeypatch.setattr(os, "environ", {k: v for k, v in given.items() if k not in ELSEWHERE})
 
     assert isinstance(read_settings(SETTINGS[process]), SETTINGS[process])
