@@ -1,7 +1,7 @@
 """Write what is for people and made from code: `python -m deploy.document`.
 
-That is the pages of reference in deploy/docs, the README's table of what was measured and those of
-docs/scale.md, from `tests/bench/measured.json`, and the dashboards of Grafana.
+That is the pages of reference in deploy/docs, the tables within other pages, such as those of what
+was measured, from `tests/bench/measured.json`, and the dashboards of Grafana.
 """
 
 from __future__ import annotations
@@ -49,14 +49,13 @@ def measured_part() -> str:
     return f"{machine_line(results)}\n\n{measured_table(results)}"
 
 
-def write_scale() -> None:
-    """Write the tables of docs/scale.md."""
+def with_scale(page: str) -> str:
+    """Return docs/scale.md with its tables as they are now."""
     from tests.bench.estimate import NOTED  # noqa: PLC0415  # see above
     from tests.bench.results import read_results  # noqa: PLC0415  # see above
-    from tests.bench.scale import PAGE, with_tables  # noqa: PLC0415  # see above
+    from tests.bench.scale import with_tables  # noqa: PLC0415  # see above
 
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_tables(page, read_results(NOTED)), encoding="utf-8")
+    return with_tables(page, read_results(NOTED))
 
 
 def with_measured(readme: str) -> str:
@@ -64,11 +63,17 @@ def with_measured(readme: str) -> str:
     return _PLACE.sub(lambda place: f"{place[1]}{measured_part()}\n{place[2]}", readme)
 
 
+PARTS: Final[dict[Path, Callable[[str], str]]] = {
+    README: with_measured,
+    DOCS / "scale.md": with_scale,
+}
+"""Page -> what returns it with those parts as they are now that are made from code."""
+
+
 if __name__ == "__main__":
-    README.write_text(with_measured(README.read_text(encoding="utf-8")), encoding="utf-8")
     for path, write in PAGES.items():
-        path.parent.mkdir(exist_ok=True)
         path.write_text(write(), encoding="utf-8")
+    for path, renew in PARTS.items():
+        path.write_text(renew(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path, dashboard in DASHBOARDS.items():
         path.write_text(write_dashboard(dashboard), encoding="utf-8")
-    write_scale()

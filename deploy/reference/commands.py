@@ -33,6 +33,6 @@ _WRAPPED: Final = re.compile(r"(?<=\S)\n {4}(?=\S)")
 
 def write_commands() -> str:
     """Return every command, with what its options mean."""
-    written = _HEAD.sub("", app.generate_docs("markdown"))
+    written = _HEAD.sub("", app.generate_docs(usage_name="clerkwork"))
     written = _CONTENTS.sub("", written)
     return page(_INTRODUCTION, _WRAPPED.sub(" ", _UNSET.sub("", written)).strip())
