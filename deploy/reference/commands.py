@@ -28,11 +28,13 @@ standard output, what is wrong to standard error.
 _CONTENTS: Final = re.compile(r"^## Table of Contents\n.*?(?=^\*\*)", re.MULTILINE | re.DOTALL)
 _UNSET: Final = re.compile(r" \*\[default: (?:False|\(\))\]\*")
 _HEAD: Final = re.compile(r"\A# clerkwork\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
+# After `python -m NAME`, cyclopts leaves a part of that in the usage of each command.
+_STARTED: Final = re.compile(r"^(clerkwork [a-z -]+?) -m \S+", re.MULTILINE)
 _WRAPPED: Final = re.compile(r"(?<=\S)\n {4}(?=\S)")
 
 
 def write_commands() -> str:
     """Return every command, with what its options mean."""
     written = _HEAD.sub("", app.generate_docs(usage_name="clerkwork"))
-    written = _CONTENTS.sub("", written)
+    written = _STARTED.sub(r"\1", _CONTENTS.sub("", written))
     return page(_INTRODUCTION, _WRAPPED.sub(" ", _UNSET.sub("", written)).strip())
