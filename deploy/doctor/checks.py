@@ -42,7 +42,7 @@ from deploy.doctor.server import (
     check_slots,
     check_statistics,
 )
-from deploy.document import PROCESSES
+from deploy.reference.settings import PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

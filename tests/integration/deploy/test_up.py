@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +24,7 @@ from deploy.environment import ROOT
 from deploy.home import find_home
 from deploy.samples import Person, tell, write_event
 from deploy.sign import new_event_id, sign
+from deploy.stack.installation import provide_installation
 from deploy.stack.ports import free_port
 from deploy.tokens import mint_token
 from schema.ops.metrics import CANARY_STATIONS
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+QUICKSTART = ROOT / "deploy/docs/quickstart.md"
+TRY = re.compile(r"<!-- try -->\n```sh\n(.*?)```", re.DOTALL)
 ADA = Person(id=DEVELOPMENT_USER, first_name="Ada", last_name="Lovelace", email="ada@example.com")
 
 
@@ -125,6 +130,32 @@ def _canary_seen(port: int) -> set[str]:
     }
 
 
+def _follow_quickstart(data: Path, up: Up, *, api_port: int) -> str:
+    """Return what it prints when what the quickstart shows is pasted, `export` line and all."""
+    (exports,) = [line for line in up.said if line.startswith("export ")]
+    script = "\n".join([exports, *TRY.findall(QUICKSTART.read_text("utf-8"))])
+    here = {
+        "deploy/run": f"{sys.executable} -m deploy",
+        "~/clerkwork": str(data),
+        "127.0.0.1:8081": f"127.0.0.1:{api_port}",
+    }
+    for shown, meant in here.items():
+        assert shown in script
+        script = script.replace(shown, meant)
+    psql = provide_installation().program("psql")
+    done = subprocess.run(  # noqa: S603 - our own page
+        ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - a reader's shell
+        cwd=ROOT,
+        env=os.environ | {"PATH": f"{psql.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_a_webhook_becomes_a_user_and_stays_one_over_restarts(tmp_path: Path) -> None:
     """One run takes it and ends cleanly; the next still has it, and says so when a part dies."""
     ingest_port, api_port, canary_port = free_port(), free_port(), free_port()
@@ -147,6 +178,8 @@ def test_a_webhook_becomes_a_user_and_stays_one_over_restarts(tmp_path: Path) ->
         while (seen := _canary_seen(canary_port)) != {*CANARY_STATIONS}:
             assert time.monotonic() < give_up, seen
             time.sleep(0.1)
+        printed = _follow_quickstart(data, up, api_port=api_port)
+        assert [word for word in ("ada@example.com", "Ada", "applied") if word not in printed] == []
         assert up.end() == (0, [])
 
     with _running_up(data, ingest_port=ingest_port, api_port=api_port) as up:

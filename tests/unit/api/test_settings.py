@@ -34,7 +34,7 @@ def test_defaults(environ: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """The README's table is made from the descriptions."""
+    """The page of settings is made from the descriptions."""
     assert all(field.description for field in ApiSettings.model_fields.values())
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from deploy.document import PROCESSES
 from deploy.environment import ROOT
+from deploy.reference.settings import PROCESSES
 
 PAGE: Final = ROOT / "deploy/docs/security.md"
 _LINK: Final = re.compile(r"\[[^\]]+\]\(([^)#]*)(#[^)]*)?\)")

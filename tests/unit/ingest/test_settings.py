@@ -48,5 +48,5 @@ def test_rules_are_those_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """The README's table is made from the descriptions."""
+    """The page of settings is made from the descriptions."""
     assert all(field.description for field in IngestSettings.model_fields.values())

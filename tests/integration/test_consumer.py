@@ -1,4 +1,4 @@
-"""The consumer in the README, as it stands there, on a real Kafka."""
+"""The consumer in the documentation, as it stands there, on a real Kafka."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Pool = asyncpg.Pool[asyncpg.Record]
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "deploy/docs/how-to/follow-changes.md").read_text(encoding="utf-8")
 CONSUMER = re.compile(r"<!-- consumer -->\n```python\n(.*?)\n```\n<!-- /consumer -->", re.DOTALL)
 
 
@@ -50,8 +50,8 @@ async def pool(bootstrap_servers: str, database_url: str) -> AsyncIterator[Pool]
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with nothing but what the README shows."""
-    [code] = CONSUMER.findall(README)
+    """A folder with nothing but what the page shows."""
+    [code] = CONSUMER.findall(PAGE)
     (tmp_path / "copy_users.py").write_text(code, encoding="utf-8")
     return tmp_path
 
@@ -85,7 +85,7 @@ async def _tell(pool: Pool, users: list[str], name: str, *, at: int) -> None:
     await apply(pool, [decode(make_record(body)) for body in bodies])
 
 
-async def test_the_consumer_of_the_readme_keeps_a_copy(
+async def test_the_consumer_of_the_page_keeps_a_copy(
     pool: Pool, place: Path, bootstrap_servers: str
 ) -> None:
     """From the beginning, then as it happens; killed and run again it goes on."""
