@@ -210,7 +210,7 @@ def test_processes_listen_outside_their_container(process: str, manifests: Manif
         assert manifests.settings_of(process)[name] == "0.0.0.0"  # noqa: S104  # inside a pod
 
 
-@pytest.mark.parametrize("process", SETTINGS.keys() - {"console"})
+@pytest.mark.parametrize("process", sorted(SETTINGS.keys() - {"console"}))
 def test_commands_can_be_run(process: str, manifests: Manifests) -> None:
     """Each runs a package of ours; what the console is told, it knows."""
     python, flag, package, *arguments = manifests.pods[process].container["command"]
