@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
@@ -65,7 +65,7 @@ def password_of(user: str) -> str:
     return f"{user}-s"
 
 
-def arguments_as(user: str, servers: str) -> dict[str, str]:
+def arguments_as(user: str, servers: str) -> dict[str, Any]:
     """Return what a client takes to come as that user."""
     return {
         "bootstrap_servers": servers,
