@@ -77,12 +77,17 @@ class Removed:
     """Letters of others that name the person and wait, or that an operation has taken."""
 
 
-async def look(servers: Servers, person: Person) -> Found:
-    """Return where the person is, by all that is known of them. Raises KafkaError."""
+async def learn(servers: Servers, person: Person) -> Person:
+    """Return the person with all addresses that are known of them. Raises KafkaError."""
     tables = await look_at_tables(servers.connection, person.clerk_id)
     if tables.email:
         person = person.knowing([tables.email])
-    person = await learn_addresses(servers.admin, servers.consumer, person)
+    return await learn_addresses(servers.admin, servers.consumer, person)
+
+
+async def look(servers: Servers, person: Person) -> Found:
+    """Return where the person is. Raises KafkaError."""
+    tables = await look_at_tables(servers.connection, person.clerk_id)
     trails = await find_trails(servers.admin, servers.consumer, person)
     return Found(person=person, tables=tables, trails=trails)
 

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.database import connected, refusing_in_words
 from deploy.erase.person import SHORTEST, Person
-from deploy.erase.remove import Found, Removed, Servers, look, remove
+from deploy.erase.remove import Found, Removed, Servers, learn, look, remove
 from deploy.erase.show import tell_consequences, tell_found, tell_removed
 from deploy.errors import OperatorError
 from deploy.letters.ask import agree
@@ -54,7 +54,7 @@ def run_erase(clerk_id: str, wishes: Wishes, *, console: Console) -> int:
     settings = read_settings(DeskSettings)
     configure_logs(settings.model_copy(update={"log_level": "ERROR"}))
     person = Person(clerk_id).knowing(wishes.also)
-    found = _with_servers(settings, lambda servers: look(servers, person))
+    found = _with_servers(settings, lambda servers: _look(servers, person))
     _print(console, tell_found(found))
     if found.is_over or not wishes.now:
         return 0 if found.is_over else 1
@@ -64,6 +64,10 @@ def run_erase(clerk_id: str, wishes: Wishes, *, console: Console) -> int:
     removed, left = _with_servers(settings, lambda servers: _remove(servers, found))
     _print(console, [*tell_removed(removed), *tell_found(left)])
     return 0 if left.is_over else 1
+
+
+async def _look(servers: Servers, person: Person) -> Found:
+    return await look(servers, await learn(servers, person))
 
 
 async def _remove(servers: Servers, found: Found) -> tuple[Removed, Found]:

@@ -60,7 +60,7 @@ def tell_consequences(found: Found) -> str:
     return (
         f"Remove all of it? From {len(found.removable)} partitions {bystanders} older records of"
         " others go too: all are applied, and dead letters that wait are kept; but clerkwork"
-        " rebuild refuses while the ledger knows more than the topics hold."
+        " rebuild refuses from then on, and a backup of before cannot catch up: make a new one."
     )
 
 

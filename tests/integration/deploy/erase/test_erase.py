@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -122,8 +123,9 @@ async def test_whoever_is_erased_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> 
 
             await until(go_on, lambda places: not places)
             after = await stage.search(*TEXTS)
-            named = await stage.search(person)
-            confirmed = await stage.run(confirm, person=person)
+            named, confirmed = await asyncio.gather(
+                stage.search(person), stage.run(confirm, person=person)
+            )
             letters = await find_letters(stage.database, neighbour)
 
     assert without(before, *MAPPED) == set()
