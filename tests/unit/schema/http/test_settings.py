@@ -38,11 +38,11 @@ def test_a_bad_value_stops_the_start(
 def test_good_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists by commas; an empty URL is none."""
     monkeypatch.setenv("CORS_ORIGINS", "https://a.example, http://localhost:3000,")
-    monkeypatch.setenv("REDIS_URL", "rediss://user:secret@cache.example:6380/1")
+    monkeypatch.setenv("REDIS_URL", "rediss://user:hunter2@cache.example:6380/1")
     settings = HttpSettings()
 
     assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
     assert settings.redis_url is not None
-    assert "secret" not in repr(settings)
+    assert "hunter2" not in repr(settings)
     monkeypatch.setenv("REDIS_URL", "")
     assert HttpSettings().redis_url is None
