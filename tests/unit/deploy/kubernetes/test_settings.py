@@ -68,7 +68,7 @@ SECRETS = {
 }
 """Variable -> what an operator could put into a Secret."""
 
-ELSEWHERE = {"CLERKWORK_SECRETS_DIR", "HTTP_DRAIN_S"}
+ELSEWHERE = {"CLERKWORK_SECRETS_DIR"}
 """Read, though no field of the settings class says so."""
 
 
