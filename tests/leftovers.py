@@ -23,6 +23,8 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import asyncpg
+
     from schema.kafka.topics import Topic
 
 READS: Mapping[str, Sequence[Topic]] = {
@@ -56,6 +58,19 @@ async def skip_leftovers(bootstrap_servers: str) -> None:
                 await until(partial(_commit, consumer, ends), bool)
         finally:
             await consumer.stop()
+
+
+async def note_leftovers(
+    bootstrap_servers: str, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    """Have a new database know that they are applied, as that of who left them does."""
+    places = [TopicPartition(topic.name, n) for topic in SOURCES for n in range(topic.partitions)]
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers) as consumer:
+        ends = await consumer.end_offsets(places)
+    await database.executemany(
+        "INSERT INTO applied_offsets VALUES ($1, $2, $3, now())",
+        [(*place, end) for place, end in ends.items() if end],
+    )
 
 
 async def _commit(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -351,6 +351,8 @@ async def test_the_process_answers_what_is_under_way_and_stops(
     assert [line["message"] for line in lines] == [
         "api_starting",
         "token_claims_unchecked",
+        "serving",
+        "leaving",
         "request_served",
     ]
     assert lines[-1]["context"].keys() == {"requestId", "route", "userId"}

@@ -15,6 +15,7 @@ from deploy.environment import ROOT
 from deploy.standin.app import TEST_KEY
 from deploy.tokens import new_private_key, public_key
 from tests.factories import SECRET
+from tests.leftovers import note_leftovers
 from tests.waiting import until
 from workers.app import running_worker
 from workers.relay.app import running_relay
@@ -109,12 +110,14 @@ def _take_terminal() -> None:
 async def test_a_person_is_walked_through_it(
     serve: Serve,
     world: World,
+    bootstrap_servers: str,
     database: asyncpg.Connection[asyncpg.Record],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Secrets are typed and not shown; Ctrl-C ends it; run again, it ends with the doctor."""
     world.populate(20)
     monkeypatch.setenv("CLERK_JWT_KEY", public_key(new_private_key()))
+    await note_leftovers(bootstrap_servers, database)
     async with (
         serve() as door,
         _connecting() as first,  # it starts while the others do

@@ -23,6 +23,7 @@ from deploy.standin.world import World
 from deploy.tokens import new_private_key, public_key
 from schema.http.tokens.keys import parse_pem
 from tests.factories import SECRET
+from tests.leftovers import note_leftovers
 from tests.waiting import until
 from workers.app import running_worker
 from workers.relay.app import running_relay
@@ -76,7 +77,10 @@ async def _ask(name: str, *, bound_s: float = 5.0) -> Verdict:
 
 
 async def test_a_well_system_has_nothing_wrong(
-    database: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+    bootstrap_servers: str,
+    database: Connection,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a worker and a relay; what is only missing in a trial is warned of."""
     monkeypatch.setenv("DATABASE_URL", database_url)
@@ -85,6 +89,7 @@ async def test_a_well_system_has_nothing_wrong(
         " SELECT kind, 'users', now(), now(), now()"
         " FROM unnest('{backfill,reconcile}'::text[]) AS kind"
     )
+    await note_leftovers(bootstrap_servers, database)
     async with running_worker(WorkerSettings()), running_relay(RelaySettings()):
         await until(lambda: _ask("relay"), lambda verdict: verdict.status is Status.OK)
         await until(lambda: _ask("workers"), lambda verdict: verdict.status is Status.OK)
