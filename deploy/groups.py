@@ -1,4 +1,4 @@
-"""Groups of consumers, as Kafka knows them, and since when their records wait."""
+"""Groups of consumers: what workers' read, how Kafka knows them, and since when records wait."""
 
 from __future__ import annotations
 
@@ -6,11 +6,33 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from schema.kafka.topics import (
+    DEAD_LETTER_TOPICS,
+    DESK_GROUP,
+    GROUP,
+    RETRY_DELAYS,
+    SOURCES,
+    retry_group,
+    retry_topic,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiokafka import AIOKafkaConsumer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
+
+    from schema.kafka.topics import Topic
+
+READS: Final[Mapping[str, Sequence[Topic]]] = {
+    GROUP: SOURCES,
+    DESK_GROUP: DEAD_LETTER_TOPICS,
+    **{
+        retry_group(tier): [retry_topic(source, tier) for source in SOURCES]
+        for tier in RETRY_DELAYS
+    },
+}
+"""Group -> what it reads, of the groups that a worker has."""
 
 _MEMBERS: Final = 5
 """Where the members are in what aiokafka gives as a group, which is a tuple."""

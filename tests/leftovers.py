@@ -8,34 +8,14 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schema.kafka.topics import (
-    DESK_GROUP,
-    GROUP,
-    RETRY_DELAYS,
-    SOURCES,
-    UNREADABLE,
-    dead_letter_topic,
-    retry_group,
-    retry_topic,
-)
+from deploy.groups import READS
+from schema.kafka.topics import SOURCES
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import asyncpg
-
-    from schema.kafka.topics import Topic
-
-READS: Mapping[str, Sequence[Topic]] = {
-    GROUP: SOURCES,
-    DESK_GROUP: [*map(dead_letter_topic, SOURCES), UNREADABLE],
-    **{
-        retry_group(delay): [retry_topic(source, delay) for source in SOURCES]
-        for delay in RETRY_DELAYS
-    },
-}
-"""What each group of a worker's reads."""
 
 
 async def skip_leftovers(bootstrap_servers: str) -> None:

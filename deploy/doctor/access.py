@@ -16,7 +16,8 @@ from aiokafka.protocol.transaction import EndTxnRequest
 from deploy.doctor.patient import asking, read
 from deploy.doctor.verdict import Verdict, fine, warn, wrong
 from deploy.doctor.wire import AskRights
-from deploy.rights.topics import GROUPS, NEEDS, SERVICES, Right
+from deploy.groups import READS
+from deploy.rights.topics import NEEDS, SERVICES, Right
 from schema.kafka.topics import TOPICS
 from schema.ops.settings import KafkaSettings
 from workers.relay.publish import TRANSACTIONAL_ID
@@ -62,7 +63,7 @@ async def _find_topics(ask: Ask, broker: int) -> set[Right]:
 
 async def _find_others(ask: Ask, broker: int) -> set[Right]:
     held = set[Right]()
-    for group in GROUPS:
+    for group in READS:
         answer = await ask(broker, HeartbeatRequest(group, -1, "nobody"))
         if answer.error_code != GroupAuthorizationFailedError.errno:
             held.add(Right(operation="Read", kind="group", name=group))

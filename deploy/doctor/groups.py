@@ -11,16 +11,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.doctor.patient import AwayError, kafka_admin, kafka_reader
 from deploy.doctor.verdict import Verdict, fine, warn, wrong
-from deploy.groups import read_group, read_times
-from schema.kafka.topics import (
-    DEAD_LETTER_TOPICS,
-    DESK_GROUP,
-    GROUP,
-    RETRY_DELAYS,
-    SOURCES,
-    retry_group,
-    retry_topic,
-)
+from deploy.groups import READS, read_group, read_times
+from schema.kafka.topics import DESK_GROUP, GROUP, RETRY_DELAYS, SOURCES, retry_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,13 +29,10 @@ LOOK_S: Final = 2.0
 """How long the oldest records are looked for."""
 
 OTHERS: Final = {
-    DESK_GROUP: (DEAD_LETTER_TOPICS, 0),
-    **{
-        retry_group(tier): ([retry_topic(source, tier) for source in SOURCES], delay_s)
-        for tier, delay_s in RETRY_DELAYS.items()
-    },
+    DESK_GROUP: 0,
+    **{retry_group(tier): delay_s for tier, delay_s in RETRY_DELAYS.items()},
 }
-"""Group -> what it reads, and how long its records have to wait, in seconds."""
+"""Group -> how long its records have to wait, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +74,7 @@ def judge_group(group: Standing) -> Verdict:
 
 async def check_other_groups() -> Verdict:
     """Look whether what is to be tried again, and what is dead, is consumed."""
-    return judge_others(
-        {name: await measure_group(name, topics) for name, (topics, _) in OTHERS.items()}
-    )
+    return judge_others({name: await measure_group(name, READS[name]) for name in OTHERS})
 
 
 def judge_others(groups: Mapping[str, Standing]) -> Verdict:
@@ -98,7 +85,7 @@ def judge_others(groups: Mapping[str, Standing]) -> Verdict:
     late = [
         f"{name} ({group.waiting} wait, the oldest for {group.oldest_s:.0f} s)"
         for name, group in groups.items()
-        if group.oldest_s > OTHERS[name][1] + LATE_S
+        if group.oldest_s > OTHERS[name] + LATE_S
     ]
     if late:
         return warn(f"behind: {', '.join(late)}.", "See the workers' log and /readyz.")

@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import TopicPartition
 
 from deploy.erase.read import find_extents, read_records
-from schema.kafka.topics import (
-    CHANGES,
-    DEAD_LETTER_TOPICS,
-    DESK_GROUP,
-    GROUP,
-    RETRY_DELAYS,
-    SOURCES,
-    TOPICS,
-    USER_EVENTS,
-    retry_group,
-    retry_topic,
-)
+from deploy.groups import READS
+from schema.kafka.topics import CHANGES, DEAD_LETTER_TOPICS, SOURCES, TOPICS, USER_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,13 +27,7 @@ SEGMENT: Final = timedelta(days=7)
 """Kafka's segment.ms, unless a cluster has another: a file goes when its last record is too old."""
 
 READERS: Final[Mapping[str, str]] = {
-    **{source.name: GROUP for source in SOURCES},
-    **{
-        retry_topic(source, delay).name: retry_group(delay)
-        for source in SOURCES
-        for delay in RETRY_DELAYS
-    },
-    **{topic.name: DESK_GROUP for topic in DEAD_LETTER_TOPICS},
+    topic.name: group for group, topics in READS.items() for topic in topics
 }
 """Topic -> the group that must have passed what is removed there."""
 

@@ -11,10 +11,10 @@ from aiokafka.errors import CommitFailedError
 
 from deploy.database import connected, refusing_in_words
 from deploy.errors import OperatorError
+from deploy.groups import READS
 from deploy.letters.desk import DeskSettings, naming_kafka, reading
 from deploy.rewind.plan import Loss, Step, go_back, plan_sources
 from deploy.rewind.stand import (
-    READS,
     count_lost_letters,
     find_since,
     read_tables,

@@ -10,19 +10,10 @@ from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from deploy.groups import Group, read_group
+from deploy.groups import READS, Group, read_group
 from deploy.letters.desk import PATIENCE_S
 from deploy.rewind.plan import Span
-from schema.kafka.topics import (
-    CHANGES,
-    DEAD_LETTER_TOPICS,
-    DESK_GROUP,
-    GROUP,
-    RETRY_DELAYS,
-    SOURCES,
-    retry_group,
-    retry_topic,
-)
+from schema.kafka.topics import CHANGES
 from schema.postgres.statements import read_statements
 from workers.relay.resume import find_greatest
 
@@ -37,16 +28,6 @@ if TYPE_CHECKING:
     from schema.kafka.topics import Topic
 
     Connection = asyncpg.Connection[asyncpg.Record]
-
-READS: Final[Mapping[str, Sequence[Topic]]] = {
-    GROUP: SOURCES,
-    DESK_GROUP: DEAD_LETTER_TOPICS,
-    **{
-        retry_group(tier): [retry_topic(source, tier) for source in SOURCES]
-        for tier in RETRY_DELAYS
-    },
-}
-"""Group -> what it reads."""
 
 SLACK: Final = timedelta(minutes=1)
 """PostgreSQL's clock and the workers', who date what they postpone, may differ by so much."""

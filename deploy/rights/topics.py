@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from deploy.groups import READS
 from schema.kafka.topics import (
     CHANGES,
     CLERK_EVENTS,
     DEAD_LETTER_TOPICS,
-    DESK_GROUP,
     GROUP,
     RETRY_DELAYS,
     SOURCES,
@@ -24,7 +24,6 @@ from schema.kafka.topics import (
     USER_COMMANDS,
     USER_EVENTS,
     dead_letter_topic,
-    retry_group,
     retry_topic,
 )
 from workers.relay.publish import TRANSACTIONAL_ID
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from schema.kafka.topics import Topic
-
-GROUPS: Final = (GROUP, DESK_GROUP, *map(retry_group, RETRY_DELAYS))
-"""The consumer groups of the workers."""
 
 CLUSTER: Final = "kafka-cluster"
 """What Kafka calls itself."""
@@ -72,7 +68,7 @@ NEEDS: Final[Mapping[str, set[Right]]] = {
     "ingest": _topics("Write", [*CLERK_EVENTS, USER_COMMANDS, UNREADABLE]),
     "worker": _topics("Read", [*SOURCES, *_RETRIES, *DEAD_LETTER_TOPICS])
     | _topics("Write", [*_RETRIES, *map(dead_letter_topic, SOURCES)])
-    | _groups("Read", GROUPS),
+    | _groups("Read", READS),
     "relay": _topics("Write", CHANGES)
     | _topics("Read", CHANGES)
     | {Right(operation="Write", kind="transactional-id", name=TRANSACTIONAL_ID)},
@@ -84,7 +80,7 @@ NEEDS: Final[Mapping[str, set[Right]]] = {
     "operator": _LETTERS
     | _topics("DescribeConfigs", TOPICS)
     | _topics("Describe", TOPICS)
-    | _groups("Describe", GROUPS)
+    | _groups("Describe", READS)
     | {Right(operation="Describe", kind="cluster", name=CLUSTER)},
     # `clerkwork topics apply`, which seldom runs.
     "topics": {
