@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.letters.desk import naming_kafka, reading
+from deploy.spans import list_places, read_spans
 from deploy.topics import connected_admin
 from schema.kafka.connections import connection_arguments
 from schema.kafka.topics import CLERK_EVENTS, GROUP
@@ -37,16 +38,10 @@ async def read_ends(sides: Sides) -> dict[TopicPartition, int]:
     async with reading(sides.settings, client=sides.client) as consumer:
         with naming_kafka():
             async with connected_admin(connection_arguments(sides.settings)) as admin:
-                topics = await admin.describe_topics(_TOPICS)
-            places = [
-                TopicPartition(topic["topic"], each["partition"])
-                for topic in topics
-                for each in topic["partitions"]
-            ]
-            ends = await consumer.end_offsets(places)
-            # Where retention has taken everything, nobody will ever come any further.
-            begins = await consumer.beginning_offsets(places)
-    return {place: end for place, end in ends.items() if end > begins[place]}
+                places = await list_places(admin, _TOPICS)
+            spans = await read_spans(consumer, places)
+    # Where retention has taken everything, nobody will ever come any further.
+    return {place: span.end for place, span in spans.items() if span.end > span.start}
 
 
 def _ignore(_left: int) -> None:

@@ -9,8 +9,9 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from deploy.doctor.patient import AwayError, database, kafka_admin, kafka_reader
 from deploy.doctor.verdict import Verdict, fine, wrong
 from deploy.groups import read_group
-from deploy.rewind.plan import Span, plan_sources
+from deploy.rewind.plan import plan_sources
 from deploy.rewind.stand import read_applied
+from deploy.spans import read_spans
 from schema.kafka.topics import GROUP, SOURCES
 
 if TYPE_CHECKING:
@@ -32,14 +33,13 @@ async def check_applied() -> Verdict:
         applied = await read_applied(connection)
     places = [place for place in {**applied, **group.committed} if place.topic in names]
     async with kafka_reader() as consumer:
-        starts = await consumer.beginning_offsets(places)
-        ends = await consumer.end_offsets(places)
+        spans = await read_spans(consumer, places)
     return judge_applied(
         plan_sources(
             GROUP,
             applied=applied,
             committed=group.committed,
-            spans={place: Span(starts[place], ends[place]) for place in places},
+            spans=spans,
         )
     )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.erase.read import Extent, read_records
+from deploy.erase.read import read_records
 from deploy.letters.operate import new_id, who, write_selection
+from deploy.spans import Span
 from schema.postgres.statements import read_statements
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ async def carry(
     """
     carried = 0
     theirs = {*trail.own, *trail.others}
-    extent = Extent(trail.begins, trail.end)
-    async for records in read_records(consumer, {trail.place: extent}):
+    span = Span(trail.begins, trail.end)
+    async for records in read_records(consumer, {trail.place: span}):
         others = [record for record in records if record.offset not in theirs]
         rows = await connection.fetch(
             _SQL["find_done"], *trail.place, [record.offset for record in others]

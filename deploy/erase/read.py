@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import TopicPartition
+from deploy.spans import list_places, read_spans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from aiokafka import AIOKafkaConsumer, ConsumerRecord
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
+
+    from deploy.spans import Span
 
     Records = Sequence[ConsumerRecord[Any, Any]]
 
@@ -19,47 +21,32 @@ PATIENCE_S: Final = 20.0
 """Kafka has to hand on the next records within so long."""
 
 
-class Extent(NamedTuple):
-    """What a partition holds."""
-
-    begins: int
-    ends: int
-
-
-async def find_extents(
+async def find_spans(
     admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, topics: Iterable[str]
-) -> dict[TopicPartition, Extent]:
-    """Return what each partition of these topics holds. Raises KafkaError."""
-    described = await admin.describe_topics(list(topics))
-    places = [
-        TopicPartition(topic["topic"], each["partition"])
-        for topic in described
-        for each in topic["partitions"]
-    ]
-    begins = await consumer.beginning_offsets(places)
-    ends = await consumer.end_offsets(places)
-    return {place: Extent(begins[place], ends[place]) for place in places}
+) -> dict[TopicPartition, Span]:
+    """Return what Kafka has of these topics. Raises KafkaError."""
+    return await read_spans(consumer, await list_places(admin, topics))
 
 
 async def read_records(
-    consumer: AIOKafkaConsumer, extents: Mapping[TopicPartition, Extent]
+    consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition, Span]
 ) -> AsyncIterator[Records]:
     """Yield the records there, as they come: of each partition in order, a few at a time.
 
     Raises KafkaError, and TimeoutError when none comes for too long.
     """
-    left = {place for place, extent in extents.items() if extent.begins < extent.ends}
+    left = {place for place, span in spans.items() if span.start < span.end}
     consumer.assign(list(left))
     for place in left:
-        consumer.seek(place, extents[place].begins)
+        consumer.seek(place, spans[place].start)
     clock = asyncio.get_running_loop().time
     give_up_s = clock() + PATIENCE_S
     while left:
         # Behind the last record may be the end of a transaction, which is handed on to nobody.
         fetched = await consumer.getmany(*left, timeout_ms=100)
         for place, records in fetched.items():
-            yield [record for record in records if record.offset < extents[place].ends]
-        over = {place for place in left if await consumer.position(place) >= extents[place].ends}
+            yield [record for record in records if record.offset < spans[place].end]
+        over = {place for place in left if await consumer.position(place) >= spans[place].end}
         consumer.pause(*over)  # or it would go on to fetch what nobody has asked for
         left -= over
         if fetched or over:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
 
-from deploy.erase.read import find_extents, read_records
+from deploy.erase.read import find_spans, read_records
 from deploy.groups import READS
 from schema.kafka.topics import CHANGES, DEAD_LETTER_TOPICS, SOURCES, TOPICS, USER_EVENTS
 
@@ -106,7 +106,7 @@ async def learn_addresses(
     """Return the person with the addresses that Clerk's events have told. Raises KafkaError."""
     topics = [name for name in _RETENTION if name.startswith(USER_EVENTS.name)]
     found: set[str] = set()
-    async for records in read_records(consumer, await find_extents(admin, consumer, topics)):
+    async for records in read_records(consumer, await find_spans(admin, consumer, topics)):
         for record in records:
             if person.is_named(record):
                 found.update(person.read_addresses(record))
@@ -117,9 +117,9 @@ async def find_trails(
     admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, person: Person
 ) -> list[Trail]:
     """Return where any topic names the person, in the order of the topics. Raises KafkaError."""
-    extents = await find_extents(admin, consumer, _RETENTION)
-    trails = {place: Trail(place=place, begins=at.begins) for place, at in extents.items()}
-    async for records in read_records(consumer, extents):
+    spans = await find_spans(admin, consumer, _RETENTION)
+    trails = {place: Trail(place=place, begins=span.start) for place, span in spans.items()}
+    async for records in read_records(consumer, spans):
         for record in records:
             trails[TopicPartition(record.topic, record.partition)].note(record, person)
     order = list(_RETENTION)

@@ -10,15 +10,9 @@ if TYPE_CHECKING:
 
     from aiokafka import TopicPartition
 
+    from deploy.spans import Span
+
     Offsets = Mapping[TopicPartition, int]
-
-
-class Span(NamedTuple):
-    """What Kafka has of a partition."""
-
-    start: int
-    end: int
-    """After the last of its records."""
 
 
 class Step(NamedTuple):

@@ -12,20 +12,20 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from deploy.groups import READS, Group, read_group
 from deploy.letters.desk import PATIENCE_S
-from deploy.rewind.plan import Span
+from deploy.spans import list_places, read_spans
 from schema.kafka.topics import CHANGES
 from schema.postgres.statements import read_statements
 from workers.relay.resume import find_greatest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     import asyncpg
     from aiokafka import AIOKafkaConsumer
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from schema.kafka.topics import Topic
+    from deploy.spans import Span
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -101,13 +101,13 @@ async def read_topics(
     Raises KafkaError.
     """
     groups = {name: await _read_group(admin, name) for name in READS}
-    places = [place for topics in READS.values() for place in await _list_places(admin, topics)]
-    starts = await consumer.beginning_offsets(places)
-    ends = await consumer.end_offsets(places)
+    read = await list_places(admin, (topic.name for topics in READS.values() for topic in topics))
     return Topics(
         groups=groups,
-        spans={place: Span(starts[place], ends[place]) for place in places},
-        published=await find_greatest(connection, await _list_places(admin, CHANGES)),
+        spans=await read_spans(consumer, read),
+        published=await find_greatest(
+            connection, await list_places(admin, (topic.name for topic in CHANGES))
+        ),
     )
 
 
@@ -119,15 +119,6 @@ async def read_topics(
 )
 async def _read_group(admin: AIOKafkaAdminClient, name: str) -> Group:
     return await read_group(admin, name)
-
-
-async def _list_places(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[TopicPartition]:
-    described = await admin.describe_topics([topic.name for topic in topics])
-    return [
-        TopicPartition(topic["topic"], each["partition"])
-        for topic in described
-        for each in topic["partitions"]
-    ]
 
 
 async def find_since(

@@ -9,8 +9,9 @@ from aiokafka import TopicPartition
 
 from deploy.doctor.applied import judge_applied
 from deploy.doctor.verdict import Status
-from deploy.rewind.plan import Loss, Sources, Span, Step, go_back, plan_sources
+from deploy.rewind.plan import Loss, Sources, Step, go_back, plan_sources
 from deploy.rewind.run import Rewound, tell
+from deploy.spans import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

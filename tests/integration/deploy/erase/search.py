@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiokafka import AIOKafkaConsumer
 
-from deploy.erase.read import find_extents, read_records
+from deploy.erase.read import find_spans, read_records
 from deploy.topics import connected_admin
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ async def search_topics(search: Search, bootstrap_servers: str) -> None:
     try:
         async with connected_admin({"bootstrap_servers": bootstrap_servers}) as admin:
             names = [name for name in await admin.list_topics() if not name.startswith("__")]
-            extents = await find_extents(admin, consumer, names)
-        async for records in read_records(consumer, extents):
+            spans = await find_spans(admin, consumer, names)
+        async for records in read_records(consumer, spans):
             for record in records:
                 search.look(f"{record.topic} key", record.key or b"")
                 search.look(f"{record.topic} value", record.value or b"")
